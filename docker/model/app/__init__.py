@@ -1,0 +1,1 @@
+"""A deterministic stand-in for an OpenAI-compatible model, for tests."""

@@ -1,0 +1,490 @@
+"""The App: the system under test, as ``seatrial.yaml`` describes it. One model; later work adds fields here and nowhere else."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+from seatrial import yamlfile
+from seatrial.criteria import Catalogue, Limit
+from seatrial.errors import ConfigError, Place
+
+FILE = "seatrial.yaml"
+INSTANCE = "app.kubernetes.io/instance"
+COMPONENT = "app.kubernetes.io/component"
+"""Recommended labels (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels)."""
+
+Role = Literal["frontend", "backend", "database", "worker", "other"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+Reason = Annotated[str, Field(min_length=10)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Image(_Model):
+    """One image of the application.
+
+    Attributes:
+        repository: name without tag, as the chart names it.
+        tag: the immutable tag that is built and deployed.
+        context: build context, relative to seatrial.yaml; None where the image is not built here.
+        dockerfile: relative to the context.
+        args: build arguments.
+        max_size: MB (10**6 bytes) that the unpacked image may have.
+    """
+
+    repository: str
+    tag: str
+    context: Path | None = None
+    dockerfile: Path = Path("Dockerfile")
+    args: Mapping[str, str] = Field(default_factory=dict)
+    max_size: float | None = None
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+class Health(_Model):
+    """HTTP paths of a component's health endpoints."""
+
+    live: str
+    ready: str
+    startup: str | None = None
+
+
+class Component(_Model):
+    """One part of the application that runs in pods of its own.
+
+    Attributes:
+        role: what it is to the criteria.
+        labels: that its workload, pods and Service bear and no other component's do; by default ``chart.labels`` and
+            ``app.kubernetes.io/component`` with its own name.
+        image: what it runs.
+        port: container port.
+        service_port: port of its Service.
+        uid: numeric user that its containers run as.
+        health: HTTP endpoints; None for components that do not speak HTTP.
+        source: its source folder, relative to seatrial.yaml.
+    """
+
+    role: Role
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    image: Image
+    port: Port
+    service_port: Port | None = None
+    uid: int = 1001
+    health: Health | None = None
+    source: Path | None = None
+
+
+class Chart(_Model):
+    """The Helm chart and how it is installed.
+
+    Attributes:
+        path: chart folder, relative to seatrial.yaml.
+        release: release name.
+        labels: that all objects of the release bear; by default ``app.kubernetes.io/instance`` with the release's name.
+        values: values files for the trial, in order, relative to seatrial.yaml.
+        secrets: Secrets that the harness makes before the install: name -> key -> value. The value ``random`` is made anew in
+            each run; any other text may contain ``{KEY}`` of the keys before it.
+        inventory: kind -> names of all objects that the chart renders for the trial, hooks included; what else it renders, or
+            does not, fails M3-RENDER-02.
+    """
+
+    path: Path
+    release: DnsLabel
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    values: tuple[Path, ...] = ()
+    secrets: Mapping[DnsLabel, Mapping[str, str]] = Field(default_factory=dict)
+    inventory: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class SignIn(_Model):
+    """One request at the edge, a POST of JSON, that is answered with a token.
+
+    Attributes:
+        path: where it goes.
+        body: in its texts ``{marker}`` stands for a text that is unique to the user and fits into an address, ``{password}`` for
+            a password that is made anew in each run.
+        status: HTTP status that must come back.
+    """
+
+    path: str
+    body: Mapping[str, Any]
+    status: int = 200
+
+
+class Auth(_Model):
+    """How somebody becomes a signed-in user.
+
+    Attributes:
+        sign_up: makes a user.
+        log_in: lets in a user who signed up before.
+        token: where the bearer token stands in the answers: keys, joined by dots.
+    """
+
+    sign_up: SignIn
+    log_in: SignIn | None = None
+    token: str
+
+
+class Chat(_Model):
+    """Where users talk to the application.
+
+    Attributes:
+        path: takes a message by POST and answers it.
+    """
+
+    path: str
+
+
+class Exchange(_Model):
+    """One request through the edge and what must come back, whoever stands in between.
+
+    Attributes:
+        method, path: as sent; the path may carry a query.
+        by: who asks: the run's ``user``, a ``stranger`` (another user) or ``nobody`` (without a token); nobody always, where the
+            application has no ``auth``.
+        body: sent as JSON.
+        raw: sent as it is, in place of ``body``.
+        status: HTTP status that must come back.
+        holds: keys and values that the JSON answer must hold; of a list, its first item.
+        count: length of the JSON list that must come back.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str
+    by: Literal["user", "stranger", "nobody"] = "user"
+    body: Any = None
+    raw: str | None = None
+    status: int
+    holds: Mapping[str, Any] = Field(default_factory=dict)
+    count: int | None = None
+
+
+class Ingress(_Model):
+    """The edge: how the application is reached from outside.
+
+    Attributes:
+        host: name that clients send.
+        routes: path -> component that answers there.
+        identity: path -> (JSON key, value) that proves which component answered.
+        steady: paths that a steady client asks for in turns while something is disturbed; each must answer below 400.
+        exchanges: requests that the edge must pass unchanged. In a path, a body and what must hold, ``{id}`` is the ``id`` in the
+            last answer that had one, and ``{marker}`` a text that is unique to the run.
+    """
+
+    host: str
+    routes: Mapping[str, str]
+    identity: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    steady: tuple[str, ...] = Field(default=("/",), min_length=1)
+    exchanges: tuple[Exchange, ...] = ()
+
+
+class Route(_Model):
+    """One allowed network edge inside the cluster; ``ingress`` as source is the ingress controller."""
+
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+    port: Port
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Data(_Model):
+    """The database that the application keeps its data in.
+
+    Attributes:
+        component: the component that is the database.
+        engine: only PostgreSQL is known.
+        user, database: for ``psql`` inside the database container, which trusts local connections.
+        claim: smallest size of its volume.
+    """
+
+    component: str
+    engine: Literal["postgres"] = "postgres"
+    user: str
+    database: str
+    claim: str = "1Gi"
+
+
+class Step(_Model):
+    """One step of a browser journey. Exactly one of the actions is given.
+
+    Attributes:
+        open: path to visit.
+        fill: accessible label of a field -> text.
+        click: accessible name of a button, link, tab or checkbox; where several have it, of the first in this order.
+        see: text that must become visible.
+    """
+
+    open: str | None = None
+    fill: Mapping[str, str] | None = None
+    click: str | None = None
+    see: str | None = None
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Step:
+        if sum(action is not None for action in (self.open, self.fill, self.click, self.see)) != 1:
+            raise ValueError("a step is exactly one of open, fill, click, see")
+        return self
+
+
+class Journey(_Model):
+    """What a user does in a browser, and the rows that prove it happened.
+
+    In any text ``{marker}`` stands for a value that is unique to the walk and fits into an address, ``{password}`` for a password
+    that is made anew in each run.
+
+    Attributes:
+        after: name of a journey further up whose steps are taken first, in the same browser.
+        steps: in order.
+        again: steps that the same browser can take at any later time, with the cookies that it had: nothing that happens to pods
+            and releases meanwhile may log its user out.
+        proof: SQL that counts the rows which the journey made; a journey without one is walked only for those after it.
+        rows: the count that is expected.
+    """
+
+    name: str
+    after: str | None = None
+    steps: tuple[Step, ...] = Field(min_length=1)
+    again: tuple[Step, ...] = ()
+    proof: str | None = None
+    rows: int = 1
+
+
+class Load(_Model):
+    """The load profile.
+
+    Attributes:
+        locustfile: relative to seatrial.yaml.
+        users: concurrent users.
+        spawn_rate: users started per second.
+        seconds: duration of the load that has to move an autoscaler.
+        max_error_rate: share of failed requests that is still accepted, 0 to 1.
+        scales: component whose autoscaler must rise.
+    """
+
+    locustfile: Path
+    users: int = Field(ge=1, le=500)
+    spawn_rate: float = Field(gt=0, le=100)
+    seconds: int = Field(ge=5, le=3600)
+    max_error_rate: float = Field(ge=0, le=1)
+    scales: str
+
+
+class Waiver(_Model):
+    """A criterion that is accepted as unmet for a time, by a named person."""
+
+    criterion: str
+    reason: str = Field(min_length=10)
+    owner: str = Field(min_length=2)
+    expires: datetime.date
+
+
+class Security(_Model):
+    """What is accepted although it falls short of least privilege, each item with its reason.
+
+    Attributes:
+        enforce: Pod Security level that the namespace refuses pods by; against ``restricted`` they are warned and judged anyway.
+        findings: rule of the scanner (``CKV_K8S_43``) -> why what it finds stays. A rule that finds nothing is out of date.
+        writable: container -> why its root filesystem may be written to.
+        rights: ServiceAccount -> what it may do beyond the Roles that the chart renders: ``<verb> <resource>[.<group>]``, or
+            ``<verb> <URL path>``. A right that it does not have is out of date.
+    """
+
+    enforce: Literal["privileged", "baseline", "restricted"] = "privileged"
+    findings: Mapping[str, Reason] = Field(default_factory=dict)
+    writable: Mapping[DnsLabel, Reason] = Field(default_factory=dict)
+    rights: Mapping[DnsLabel, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Upgrade(_Model):
+    """What a second revision changes.
+
+    Attributes:
+        overrides: values for ``helm upgrade``, seen in live objects afterwards.
+        tags: component -> path of the value that holds its image's tag (``backend.image.tag``). These components get an image of
+            their own in the second revision: the same content with another label, so another image id.
+    """
+
+    overrides: Mapping[str, Any]
+    tags: Mapping[str, str] = Field(default_factory=dict)
+
+
+class App(_Model):
+    """The system under test.
+
+    Attributes:
+        version: format of seatrial.yaml; 1.
+        reference: this is seatrial's own application, to which criteria of scope ``reference`` apply.
+        namespace: where the harness installs it; made and removed by the harness.
+        limits: ``<criterion id>.<limit>`` -> value, in place of the catalogue's.
+        criteria: files with a team's own criteria, relative to seatrial.yaml.
+        suite: folders with a team's own tests, relative to seatrial.yaml.
+    """
+
+    version: Literal[1] = Field(alias="seatrial")
+    name: DnsLabel
+    reference: bool = False
+    namespace: DnsLabel
+    components: Mapping[DnsLabel, Component] = Field(default_factory=dict)
+    chart: Chart
+    ingress: Ingress | None = None
+    auth: Auth | None = None
+    chat: Chat | None = None
+    routes: tuple[Route, ...] = ()
+    data: Data | None = None
+    journeys: tuple[Journey, ...] = ()
+    load: Load | None = None
+    upgrade: Upgrade | None = None
+    limits: Mapping[str, int | float | str] = Field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    security: Security = Field(default_factory=Security)
+    criteria: tuple[Path, ...] = ()
+    suite: tuple[Path, ...] = ()
+
+    _root: Path = PrivateAttr(default=Path())
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @field_validator("namespace")
+    @classmethod
+    def _not_a_system_namespace(cls, value: str) -> str:
+        if value == "default" or value.startswith("kube-"):
+            raise ValueError("must be a namespace of the application's own, not default or kube-*")
+        return value
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> App:
+        named = {
+            "data.component": [self.data.component] if self.data else [],
+            "load.scales": [self.load.scales] if self.load else [],
+            "ingress.routes": list(self.ingress.routes.values()) if self.ingress else [],
+            "upgrade.tags": list(self.upgrade.tags) if self.upgrade else [],
+            "routes": [name for route in self.routes for name in (route.source, route.target) if name not in ("ingress", "test")],
+        }
+        for where, names in named.items():
+            for name in names:
+                if name not in self.components:
+                    raise ValueError(f"{where} names the component {name!r}, which is not among components")
+        return self
+
+    @model_validator(mode="after")
+    def _journeys_follow_each_other(self) -> App:
+        known: set[str] = set()
+        for journey in self.journeys:
+            if journey.name in known:
+                raise ValueError(f"there are two journeys {journey.name!r}")
+            if journey.after is not None and journey.after not in known:
+                raise ValueError(f"journey {journey.name!r} comes after {journey.after!r}, which is no journey further up")
+            known.add(journey.name)
+        return self
+
+    @property
+    def root(self) -> Path:
+        """Folder of seatrial.yaml; every relative path in it starts here."""
+        return self._root
+
+    def path(self, relative: Path) -> Path:
+        return self.root / relative
+
+    def having(self, role: Role) -> dict[str, Component]:
+        """The components of one role."""
+        return {name: component for name, component in self.components.items() if component.role == role}
+
+    def labels(self, component: str | None = None) -> dict[str, str]:
+        """Labels by which the release's objects, or those of one component, are found."""
+        release = dict(self.chart.labels) or {INSTANCE: self.chart.release}
+        if component is None:
+            return release
+        return dict(self.components[component].labels) or {**release, COMPONENT: component}
+
+    def built(self) -> dict[str, Component]:
+        """The components whose image is built here."""
+        return {name: component for name, component in self.components.items() if component.image.context is not None}
+
+    def steps(self, journey: Journey) -> tuple[Step, ...]:
+        """All steps of a journey: those of the journeys that it comes after, then its own."""
+        before = next((other for other in self.journeys if other.name == journey.after), None)
+        return (*(self.steps(before) if before is not None else ()), *journey.steps)
+
+    def missing_feature(self, feature: str | None) -> str | None:
+        """Why a criterion with ``applies_when: feature`` does not apply, or None where it does or only rendering can tell."""
+        if feature in ("frontend", "backend") and not self.having(feature):  # type: ignore[arg-type]
+            return f"seatrial.yaml names no component of role {feature}"
+        section = "data" if feature == "database" else feature
+        if section in ("data", "ingress", "auth", "chat") and getattr(self, section) is None:
+            return f"seatrial.yaml has no {section} section"
+        if feature == "dockerfiles" and not self.built():
+            return "seatrial.yaml names no image with a build context"
+        return None
+
+
+def load_app(path: Path) -> App:
+    """Read ``seatrial.yaml`` from a file, or from the folder that holds it.
+
+    Raises:
+        ConfigError: it does not exist or is invalid; the message has file and line.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.exists():
+        raise ConfigError(f"there is no {FILE}", place=Place(file), todo="Write one; docs/seatrial-yaml.md shows how.")
+    app = yamlfile.parse(file, App)
+    app._root = file.parent.resolve()
+    _paths_exist(app, file)
+    return app
+
+
+def apply_limits(app: App, catalogue: Catalogue, file: Path) -> Catalogue:
+    """The catalogue with the application's own limits in place.
+
+    Raises:
+        ConfigError: a limit or waiver names a criterion, or a figure of it, that does not exist.
+    """
+    loaded = yamlfile.load(file)
+    for index, waiver in enumerate(app.waivers):
+        if waiver.criterion not in catalogue:
+            place = yamlfile.locate(file, loaded, ("waivers", index))
+            raise ConfigError(f"waiver for {waiver.criterion}, which does not exist", place=place, todo="Check the id.")
+    changed: dict[str, dict[str, Limit]] = {}
+    for key, value in app.limits.items():
+        criterion_id, _, name = key.partition(".")
+        if criterion_id not in catalogue or name not in catalogue[criterion_id].limits:
+            place = yamlfile.locate(file, loaded, ("limits", key))
+            raise ConfigError(
+                f"limit {key} does not exist", place=place, todo="Name it <criterion id>.<limit>; see docs/criteria.md."
+            )
+        changed.setdefault(criterion_id, {})[name] = Limit(value=value, unit=catalogue[criterion_id].limits[name].unit)
+    milestones = []
+    for milestone in catalogue.milestones:
+        criteria = tuple(
+            criterion.model_copy(update={"limits": {**criterion.limits, **changed.get(criterion.id, {})}})
+            for criterion in milestone.criteria
+        )
+        milestones.append(milestone.model_copy(update={"criteria": criteria}))
+    return Catalogue(milestones)
+
+
+def _paths_exist(app: App, file: Path) -> None:
+    loaded = yamlfile.load(file)
+    wanted: list[tuple[tuple[str | int, ...], Path]] = [(("chart", "path"), app.chart.path / "Chart.yaml")]
+    wanted += [(("chart", "values", index), path) for index, path in enumerate(app.chart.values)]
+    wanted += [(("criteria", index), path) for index, path in enumerate(app.criteria)]
+    wanted += [(("suite", index), path) for index, path in enumerate(app.suite)]
+    for name, component in app.built().items():
+        assert component.image.context is not None
+        wanted.append((("components", name, "image", "context"), component.image.context / component.image.dockerfile))
+    if app.load is not None:
+        wanted.append((("load", "locustfile"), app.load.locustfile))
+    for keys, path in wanted:
+        if not (app.root / path).exists():
+            raise ConfigError(f"{path} does not exist", place=yamlfile.locate(file, loaded, keys), todo="Check the path.")

@@ -1,0 +1,210 @@
+"""All charts of a repository: rendered in every way that is meant, and judged."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from seatrial.chart.objects import ChartObject
+from seatrial.check import wires
+from seatrial.check.objects import Schemas, judge_object, judge_twice
+from seatrial.check.rendering import CHART_FILE, Names, Renderer, Shown
+from seatrial.check.rule import Outcome
+from seatrial.check.scanners import Judged
+from seatrial.check.subcharts import complete
+from seatrial.check.valuesfiles import read_values
+from seatrial.check.valuesread import judge_reading, read_templates
+from seatrial.discovery.charts import CHART, FoundChart
+from seatrial.discovery.holdings import Holdings
+from seatrial.errors import Place
+from seatrial.tools.helm import Helm
+from seatrial.wiring.places import Places
+from seatrial.wiring.shelf import Shelf
+
+OTHER_NAMES = Names("another-release", "another-namespace")
+"""Under which every chart is rendered once more."""
+SHARED_NAMESPACE = "application"
+"""Where the charts of a repository that has several are rendered for."""
+MOST_SETTINGS = 40
+"""How many values files of one chart are tried."""
+
+
+@dataclass
+class Bench:
+    """One chart on its way through the check.
+
+    Attributes:
+        chart: as it was found.
+        renderer: renders it.
+        told: what was found before it was rendered.
+        shown: one for each setting.
+        second: the first one that rendered, under other names.
+    """
+
+    chart: FoundChart
+    renderer: Renderer
+    told: Outcome
+    shown: list[Shown] = field(default_factory=list)
+    second: Shown | None = None
+
+    @property
+    def rendered(self) -> list[Shown]:
+        """The settings that gave something; the first of them is what others see of the chart."""
+        return [shown for shown in self.shown if shown.rendered is not None]
+
+    @property
+    def objects(self) -> Sequence[ChartObject]:
+        """What the chart brings to the cluster, as others see it."""
+        return self.rendered[0].release.objects if self.rendered else ()
+
+    @cached_property
+    def texts(self) -> Mapping[Path, str]:
+        """The text of every template that rendered something."""
+        return wires.texts(item.template for shown in self.rendered for item in shown.release.objects)
+
+    def forms(self) -> Iterator[Judged]:
+        """The chart's objects, each in every form that it takes under some setting, once."""
+        places = Places(self.texts, {})
+        told: set[str] = set()
+        for shown in self.rendered:
+            shelf = Shelf(shown.release)
+            for item in shelf.objects:
+                form = repr(item.raw)
+                if form not in told:
+                    told.add(form)
+                    yield Judged(item, shelf.title(item), shown.setting, places)
+
+
+def render_all(found: Holdings, helm: Helm, kube_version: str, scratch: Path, pool: ThreadPoolExecutor) -> list[Bench]:
+    """Every chart that can be rendered, with every values file that is meant for it.
+
+    Args:
+        found: what the repository holds.
+        helm: the program.
+        kube_version: version of Kubernetes that charts are told.
+        scratch: an empty folder for copies of charts.
+        pool: renders side by side.
+    """
+    usable = [chart for chart in found.charts if chart.trouble is None and not chart.library]
+    places = [scratch / str(number) for number in range(len(usable))]
+    benches = list(pool.map(lambda chart, place: _bench(found, chart, helm, kube_version, place), usable, places))
+    list(pool.map(lambda bench: _first(found, bench), benches))
+    namespace = _common_namespace(benches)
+    if found.app is None and namespace:
+        for bench in benches:
+            bench.renderer.names = replace(bench.renderer.names, namespace=namespace)
+        list(pool.map(lambda bench: _first(found, bench), benches))
+    jobs = [(bench, files) for bench in benches if not bench.shown[0].cut for files in _settings(found, bench.chart)[1:]]
+    for (bench, _), shown in zip(jobs, pool.map(lambda job: _show(found, *job), jobs), strict=True):
+        bench.shown.append(shown)
+    for bench, second in zip(benches, pool.map(_second, benches), strict=True):
+        bench.second = second
+    every = [(bench, shown) for bench in benches for shown in bench.rendered]
+    for (_, shown), linted in zip(every, pool.map(lambda job: job[0].renderer.lint(job[1]), every), strict=True):
+        shown.outcome.add(linted)
+    return benches
+
+
+def _bench(found: Holdings, chart: FoundChart, helm: Helm, kube_version: str, scratch: Path) -> Bench:
+    """A chart, complete and ready to be rendered."""
+    completed = complete(helm.path, chart, scratch)
+    completed.outcome.found(judge_reading(chart, read_templates(chart)))
+    return Bench(chart, Renderer(helm, chart, completed, _names(found, chart), kube_version), completed.outcome)
+
+
+def _names(found: Holdings, chart: FoundChart) -> Names:
+    """As seatrial.yaml says, else the chart's own name, as most people do; several charts share a namespace."""
+    if found.app is not None:
+        return Names(found.app.chart.release, found.app.namespace)
+    name = re.sub(r"[^a-z0-9]+", "-", chart.name.lower()).strip("-")[:40].strip("-") or "release"
+    return Names(name, name if len(found.charts) == 1 else SHARED_NAMESPACE)
+
+
+def _settings(found: Holdings, chart: FoundChart) -> list[tuple[Path, ...]]:
+    """The values files to render with: those of the trial first, where seatrial.yaml names some; none; then each alone."""
+    trial = tuple(found.app.path(path).resolve() for path in found.app.chart.values) if found.app else ()
+    return list(dict.fromkeys([trial, (), *((path,) for path in chart.values)]))[:MOST_SETTINGS]
+
+
+def _first(found: Holdings, bench: Bench) -> None:
+    """Render the first setting, in place of what an earlier call rendered."""
+    bench.shown = [_show(found, bench, _settings(found, bench.chart)[0])]
+
+
+def _show(found: Holdings, bench: Bench, files: tuple[Path, ...]) -> Shown:
+    setting = " + ".join(found.tree.name(path) for path in files)
+    return bench.renderer.show(setting, files, read_values(bench.chart, files))
+
+
+def _second(bench: Bench) -> Shown | None:
+    """The first setting that rendered, under other names."""
+    if not bench.rendered:
+        return None
+    first = bench.rendered[0]
+    return bench.renderer.show(first.setting, first.files, read_values(bench.chart, first.files), names=OTHER_NAMES)
+
+
+def _common_namespace(benches: Sequence[Bench]) -> str:
+    """The namespace that most objects say they go to: then the release is meant to go there, too."""
+    said = Counter(item.namespace for bench in benches for item in bench.objects)
+    namespace, count = said.most_common(1)[0] if said else ("", 0)
+    return namespace if 2 * count > said.total() else ""
+
+
+def judge_all(found: Holdings, benches: Sequence[Bench], loose: Sequence[ChartObject], schemas: Schemas) -> Outcome:
+    """Everything that is wrong with the charts of a repository.
+
+    Args:
+        found: what the repository holds.
+        benches: its charts, rendered.
+        loose: what its plain manifests bring to the same cluster.
+        schemas: of the target version.
+    """
+    outcome = Outcome()
+    for chart in found.charts:
+        if chart.trouble is not None:
+            problem, line = chart.trouble
+            outcome.found([CHART_FILE.at(Place(chart.folder / CHART, line), f"chart {chart.name}", problem)])
+        elif chart.library:
+            outcome.notes.append(f"chart {chart.name} is a library: it is judged where other charts include it.")
+    for bench in benches:
+        beside = [item for other in benches if other is not bench for item in other.objects]
+        _judge(found, bench, [*beside, *loose], schemas, outcome)
+    return outcome
+
+
+def _judge(found: Holdings, bench: Bench, beside: Sequence[ChartObject], schemas: Schemas, outcome: Outcome) -> None:
+    outcome.add(bench.told)
+    outcome.notes += _asked(bench)
+    titles: set[str] = set()
+    for judged in bench.forms():
+        titles.add(judged.title)
+        outcome.found(judge_object(judged.item, judged.title, judged.places, schemas), judged.setting)
+    outcome.counts["objects"] += len(titles)
+    outcome.counts["renderings"] += len(bench.rendered)
+    for shown in bench.shown:
+        outcome.add(shown.outcome, shown.setting)
+    for shown in bench.rendered:
+        first = shown is bench.rendered[0]
+        outcome.found(judge_twice(Shelf(shown.release), Places(bench.texts, shown.values)), shown.setting)
+        second = bench.second if first and bench.second and bench.second.rendered else None
+        wired = wires.judge_chart(bench.chart, shown, second, leaves=bench.renderer.defaults, beside=beside, found=found)
+        outcome.add(wired, shown.setting)
+    if bench.second is not None:
+        outcome.add(bench.second.outcome, bench.second.setting)
+
+
+def _asked(bench: Bench) -> Iterator[str]:
+    """One note for each set of values that a chart asks for and nobody gives."""
+    settings: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for shown in bench.shown:
+        if shown.asked:
+            settings.setdefault(shown.asked, []).append(shown.setting or "its own values")
+    for asked, names in settings.items():
+        listed = ", ".join(".".join(path) for path in asked)
+        yield f"chart {bench.chart.name} asks for {listed}, which {', '.join(names)} leave open: placeholders stood in."

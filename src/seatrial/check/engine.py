@@ -1,0 +1,147 @@
+"""The whole check of one tree: find, render, judge, merge. Programs are started side by side, the rules run in between."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from seatrial.chart.objects import ChartObject
+from seatrial.check import charts, manifests, scanners, wires
+from seatrial.check.dockerfiles import judge_dockerfile
+from seatrial.check.merge import merge, printable
+from seatrial.check.objects import Schemas, defined_by, undefined
+from seatrial.check.report import Report, Waiver
+from seatrial.check.rule import Outcome
+from seatrial.check.scanners import Judged
+from seatrial.discovery.holdings import Holdings, discover
+from seatrial.discovery.tree import Tree
+from seatrial.errors import SeatrialError
+from seatrial.toolchain import Tool, Toolchain
+from seatrial.tools.helm import Helm
+from seatrial.wiring.places import Places
+
+AT_ONCE = max(2, min(8, os.cpu_count() or 2))
+"""Programs that run at the same time."""
+MOST_NAMED = 8
+"""How many of the files that were left out are named."""
+
+
+def check(tree: Tree, toolchain: Toolchain) -> Report:
+    """Judge everything that a tree holds.
+
+    Args:
+        tree: the files.
+        toolchain: where Helm, hadolint and checkov come from.
+
+    Raises:
+        ConfigError: its seatrial.yaml cannot be used.
+        ToolchainError: there are charts, and Helm is not to be had.
+    """
+    started = time.monotonic()
+    found = discover(tree)
+    titles = {each.path: f"Dockerfile {tree.name(each.path)}" for each in found.dockerfiles}
+    tools = toolchain.start(_wanted(found))
+    schemas = Schemas(toolchain.lock().entry("kube-apiserver").version)
+    loose = manifests.read_all(found)
+    with ThreadPoolExecutor(AT_ONCE) as pool, tempfile.TemporaryDirectory(prefix="seatrial-check-") as scratch:
+        linting = pool.submit(_with, tools, "hadolint", lambda at: scanners.lint_dockerfiles(at, found.dockerfiles, titles))
+        helm = Helm(tools["helm"].result().path) if found.charts else None
+        benches = charts.render_all(found, helm, schemas.version, Path(scratch), pool) if helm else []
+        judged = [each for bench in benches for each in bench.forms()]
+        judged += [Judged(item, item.subject, "", Places(wires.texts([item.template]), {})) for item in loose.objects]
+        scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles))
+        installed = [item for bench in benches for item in bench.objects]
+        outcome = charts.judge_all(found, benches, loose.objects, schemas)
+        outcome.add(manifests.judge_all(found, loose, installed, schemas))
+        for each in found.dockerfiles:
+            outcome.found(judge_dockerfile(each, tree))
+        outcome.add(linting.result())
+        outcome.add(scanning.result())
+    outcome.notes += [*_undefined([*installed, *loose.objects]), *_left_out(found)]
+    findings, foreign = merge(outcome.seen, tree.root)
+    if foreign:
+        outcome.notes.append(f"{foreign} findings of hygiene in subcharts from elsewhere are left out.")
+    return Report(
+        root=tree.root,
+        findings=findings,
+        counts=_counts(found, outcome),
+        notes=tuple(dict.fromkeys(printable(note) for note in outcome.notes)),
+        waivers=tuple(_waivers(found)),
+        tools=dict(_versions(tools)),
+        seconds=time.monotonic() - started,
+        passing=outcome.passing,
+    )
+
+
+def _wanted(found: Holdings) -> list[str]:
+    """Programs that have something to do."""
+    charts, files = bool(found.charts), bool(found.dockerfiles)
+    wanted = {"helm": charts, "hadolint": files, "checkov": charts or files or bool(found.manifests.files)}
+    return [name for name, needed in wanted.items() if needed]
+
+
+def _with(tools: Mapping[str, Future[Tool]], name: str, use: Callable[[Path], Outcome]) -> Outcome:
+    """What a scanner brings back; a note where it is not to be had, or fails."""
+    if name not in tools:
+        return Outcome()
+    try:
+        program = tools[name].result().path
+    except SeatrialError as error:  # no passing state: when it is there, the cache is asked under another key
+        return Outcome(notes=[f"{name} judged nothing: {error}"])
+    try:
+        return use(program)
+    except SeatrialError as error:
+        return Outcome(notes=[f"{name} judged nothing: {error}"], passing=True)
+
+
+def _undefined(objects: Sequence[ChartObject]) -> Iterator[str]:
+    kinds = sorted(undefined(objects, defined_by(objects)).items())
+    if kinds:
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds)
+        yield f"Of kinds whose definition nothing here installs, and so not judged field by field: {listed}."
+
+
+def _left_out(found: Holdings) -> Iterator[str]:
+    """What was not judged, and why."""
+    tree = found.tree
+    if not found.charts and not found.manifests.files:
+        yield "No chart and no manifest was found."
+    for file in found.compose:
+        if file.trouble:
+            yield f"{tree.name(file.path)}:{file.trouble[1]} is no YAML: {file.trouble[0]}."
+    if tree.cut:
+        yield f"There are more than {len(tree.names)} files: the rest was not looked at."
+    if tree.skipped:
+        yield f"Folders left out: {', '.join(f'{name} ({count})' for name, count in tree.skipped.items())}."
+    if found.left:
+        listed = ", ".join(tree.name(path) for path in found.left[:MOST_NAMED])
+        more = f" and {len(found.left) - MOST_NAMED} more" if len(found.left) > MOST_NAMED else ""
+        yield f"Found, but not named in seatrial.yaml, and so not judged: {listed}{more}."
+
+
+def _counts(found: Holdings, outcome: Outcome) -> dict[str, int]:
+    files = {path for chart in found.charts for path in (*chart.files, *chart.values)}
+    files.update(found.manifests.files)
+    files.update(each.path for each in found.dockerfiles)
+    files.update(each.path for each in found.compose)
+    counts = {"files": len(files), "charts": len(found.charts), "Dockerfiles": len(found.dockerfiles)}
+    return {**counts, **{what: outcome.counts[what] for what in ("renderings", "objects", "references")}}
+
+
+def _waivers(found: Holdings) -> Iterator[Waiver]:
+    if found.app is None:
+        return
+    for waiver in found.app.waivers:
+        yield Waiver(waiver.criterion, waiver.reason, waiver.owner, waiver.expires.isoformat())
+    for rule, reason in found.app.security.findings.items():
+        yield Waiver(rule, reason, "security.findings", None)
+
+
+def _versions(tools: Mapping[str, Future[Tool]]) -> Iterator[tuple[str, str]]:
+    for name, future in tools.items():
+        if future.done() and future.exception() is None:
+            yield name, future.result().version

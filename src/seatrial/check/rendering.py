@@ -1,0 +1,318 @@
+"""A chart rendered with every values file that is meant for it, and once more under other names.
+
+Values that a chart asks for with ``required`` (or by its schema) and that no file gives are no fault of the chart: placeholders
+stand in for them, so that the rest can be judged, and they are told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seatrial.chart.objects import ChartObject, parse
+from seatrial.chart.render import Rendered
+from seatrial.chart.values import Leaf, leaves
+from seatrial.check.rule import Outcome, Rule
+from seatrial.check.subcharts import Completed
+from seatrial.check.valuesfiles import UNREADABLE, Values, placeholder
+from seatrial.checks.rendering import merged, nested
+from seatrial.discovery.charts import CHART, FoundChart
+from seatrial.discovery.patterns import HelmIgnore
+from seatrial.discovery.tree import text_of
+from seatrial.errors import Place, ProcessError, ProcessTimeout, SeatrialError
+from seatrial.tools.helm import Helm, Severity
+from seatrial.tools.helmfaults import ChartError
+from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.given import Rendering
+
+SECONDS = 20.0
+"""How long one rendering may take; a usual chart takes a tenth of a second."""
+MOST_REQUIRED = 40
+"""How many values a chart may ask for, one after the other."""
+MOST_LETTERS = 2_000
+"""How much of one line is looked at."""
+
+CHART_FILE = Rule(
+    "C-CHART-FILE",
+    Group.BREAKS,
+    "Chart.yaml can be read and says what Helm needs",
+    "Without name, version and apiVersion Helm takes the folder for no chart.",
+    "No command of Helm works on the chart.",
+    "# Chart.yaml\napiVersion: v2\nversion: 1.0.0",
+    "Give it apiVersion: v2, name and version.",
+    "M3-CHART-01",
+)
+IGNORED = Rule(
+    "C-HELMIGNORE",
+    Group.BREAKS,
+    "The .helmignore leaves the chart in place",
+    "It is no .gitignore: a line that begins with ! makes Helm ignore everything that it does not match, and ** is not allowed.",
+    "No command of Helm works on the chart.",
+    "# .helmignore\n*.md\n!README.md",
+    "Take the line out; what Helm must not ignore need not be named.",
+    "M3-CHART-01",
+)
+RENDER = Rule(
+    "C-RENDER",
+    Group.BREAKS,
+    "The chart renders with each of its values files",
+    "A template that reads below a value which is not there, calls a helper that does not exist, or makes text that is no YAML.",
+    "helm install and helm upgrade fail: nothing of the chart reaches the cluster.",
+    "# templates/web.yaml\nport: {{ .Values.web.service.port }}   # values.yaml has no web.service",
+    "Mend the template.",
+    "M3-RENDER-02",
+)
+ENDLESS = Rule(
+    "C-ENDLESS",
+    Group.BREAKS,
+    "The chart renders in a moment and to a reasonable size",
+    "Templates that include each other in a circle, or loop over a list that they make themselves.",
+    "helm install hangs or dies, and so does every pipeline that renders the chart.",
+    "{{- range until 100000000 }}\n# {{ . }}\n{{- end }}",
+    "Look for a loop in its templates.",
+    "M3-RENDER-02",
+)
+OUTPUT = Rule(
+    "C-OUTPUT",
+    Group.BREAKS,
+    "What the chart renders is YAML, says nothing twice, and consists of Kubernetes objects",
+    "Of a key that stands twice, the later one wins in silence: mostly a label or a variable that was meant to be kept.",
+    "Half of what is written there does not happen, or the install stops.",
+    "metadata:\n  labels: {app: web}\n  labels: {tier: front}",
+    "Look at the output of `helm template`.",
+    "M3-RENDER-02",
+)
+LINT = Rule(
+    "C-LINT",
+    Group.HYGIENE,
+    "helm lint --strict has nothing to say",
+    "Helm's own linter knows what chart repositories and older clusters stumble over.",
+    "A pipeline that runs `helm lint --strict` fails.",
+    "# Chart.yaml\nversion: one",
+    "Do what it asks for.",
+    "M3-RENDER-01",
+)
+RULES = (CHART_FILE, IGNORED, RENDER, ENDLESS, OUTPUT, LINT)
+
+_ASKED_IN_PLACE = (
+    re.compile(r"required\s+(?:\"[^\"]*\"|`[^`]*`|\([^()]*\))\s+\(?\s*[$\w.]*\.Values\.([A-Za-z_][\w.]*)"),
+    re.compile(r"\.Values\.([A-Za-z_][\w.]*)\s*\)?\s*\|[^{}]*\brequired\b"),
+)
+_TOLD_OTHERWISE = ("is deprecated since", "chart directory is missing these dependencies", "icon is recommended")
+"""What helm lint says and a rule of its own covers, or nobody has to mend."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a release is called and where it is put."""
+
+    release: str
+    namespace: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A chart under one values file.
+
+    Attributes:
+        setting: the values file's name; empty for the chart's own values.
+        files: values files, in order.
+        values: in force, merged as Helm does, placeholders included.
+        asked: values that the chart asks for and nobody gives.
+        rendered: what came out; None where it did not render.
+        cut: it was cut off: other settings will take as long.
+        outcome: what is to be told of it.
+    """
+
+    setting: str
+    files: tuple[Path, ...]
+    values: Mapping[str, Any]
+    asked: tuple[tuple[str, ...], ...] = ()
+    rendered: Rendered | None = None
+    cut: bool = False
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def release(self) -> Rendering:
+        """What came out, as the wiring takes it."""
+        found = self.rendered
+        return Rendering(found.release, found.namespace, found.objects) if found else Rendering("", "", ())
+
+
+class Renderer:
+    """Renders one chart.
+
+    Args:
+        helm: the program.
+        chart: where it lies in the repository, which places speak of.
+        completed: what Helm is given: the same, or a copy whose subcharts are complete.
+        names: of the release.
+        kube_version: that the chart is told.
+    """
+
+    def __init__(self, helm: Helm, chart: FoundChart, completed: Completed, names: Names, kube_version: str) -> None:
+        self.helm = helm
+        self.chart = chart
+        self.folder = completed.folder
+        self._homes = completed.homes
+        self.names = names
+        self.kube_version = kube_version
+        self.defaults: Sequence[Leaf] = self._leaves()
+
+    def _leaves(self) -> Sequence[Leaf]:
+        try:
+            return leaves(self.chart.defaults) if self.chart.defaults else ()
+        except SeatrialError:
+            return ()  # told by the check of values files
+
+    def show(self, setting: str, files: tuple[Path, ...], values: Values, *, names: Names | None = None) -> Shown:
+        """Render with some values files, asking again with placeholders for what the chart requires."""
+        shown = Shown(setting, files, values.merged)
+        shown.outcome.found(values.faults)
+        if any(fault.id == UNREADABLE.id for fault in values.faults):
+            return shown
+        asked = dict(values.required)
+        while True:
+            given: dict[str, Any] = {}
+            for path in asked:
+                given = merged(given, nested(path, placeholder(path, values.schema)))
+            try:
+                text = self._template(files, given, names or self.names)
+                return self._read(
+                    replace(shown, values=merged(values.merged, given), asked=tuple(asked)), text, names or self.names
+                )
+            except ChartError as error:
+                wanted = [path for path in self._wanted(error) if path not in asked]
+                if not wanted or len(asked) >= MOST_REQUIRED:
+                    self._refused(error, values, shown.outcome)
+                    return replace(shown, asked=tuple(asked))
+                asked[wanted[0]] = error.message
+            except ProcessTimeout:
+                what = f"rendering did not end within {SECONDS:.0f} s"
+                shown.outcome.found([ENDLESS.at(Place(self.chart.folder / CHART), f"chart {self.chart.name}", what)])
+                shown.outcome.passing = True
+                return replace(shown, cut=True)
+
+    def _read(self, shown: Shown, text: str, names: Names) -> Shown:
+        """What came out, as objects."""
+        objects, faults = self._objects(text, shown.files)
+        shown.outcome.found(faults)
+        rendered = Rendered(
+            self.chart.folder, names.release, names.namespace, shown.files, shown.values, self.kube_version, text, tuple(objects)
+        )
+        return replace(shown, rendered=rendered)
+
+    def _template(self, files: Sequence[Path], given: Mapping[str, Any], names: Names) -> str:
+        return self.helm.template(
+            self.folder,
+            release=names.release,
+            namespace=names.namespace,
+            values=files,
+            overrides=given,
+            kube_version=self.kube_version,
+            timeout=SECONDS,
+        )
+
+    def _wanted(self, error: ChartError) -> list[tuple[str, ...]]:
+        """The values that a refusal asks for: named where it stands, or in its words; of those, the ones that are empty."""
+        if error.place is None or error.place.column is None or "> fails: " in error.message:
+            return []  # not the author's own words
+        rows = (text_of(self._original(error.place.path)) or "").splitlines()
+        row = rows[error.place.line - 1][:MOST_LETTERS] if error.place.line and error.place.line <= len(rows) else ""
+        named = [tuple(found[1].split(".")) for pattern in _ASKED_IN_PLACE if (found := pattern.search(row))]
+        empty = [leaf.path for leaf in self.defaults if leaf.default in ("", None) or leaf.default == {} or leaf.default == []]
+        words = set(re.findall(r"[A-Za-z_][\w.-]*\w", error.message))
+        told = [path for path in empty if ".".join(path) in words or "Values." + ".".join(path) in words]
+        last = [path for path in empty if len(path) > 1 and path[-1] in words]
+        return [*named, *told, *(last if len(last) == 1 else [])]
+
+    def _refused(self, error: ChartError, values: Values, outcome: Outcome) -> None:
+        """A refusal that no placeholder helps against, as a finding or, where the chart only asks for values, as a note."""
+        place = replace(error.place, path=self._original(error.place.path)) if error.place else Place(self.chart.folder)
+        subject = f"chart {self.chart.name}"
+        if place.column is not None and "> fails: " not in error.message:
+            asks = f"{place.path.name}:{place.line} of chart {self.chart.name} refuses the values: {error.message}"
+            outcome.notes.append(f"{asks}. What it renders then could not be judged.")
+        elif "does not fit values.schema.json" in error.message:
+            outcome.found(values.misfit(error))
+        elif "more memory" in error.message or "renders more than" in error.message or "nested reference" in error.message:
+            outcome.found([ENDLESS.at(place, subject, error.message, mend=error.todo)])
+        elif ignored := self._ignores_itself():
+            outcome.found([ignored])
+        else:
+            outcome.found([RENDER.at(place, subject, error.message, mend=error.todo)])
+
+    def _ignores_itself(self) -> Finding | None:
+        """The line of .helmignore that makes Helm leave out Chart.yaml."""
+        file = self.chart.folder / ".helmignore"
+        for number, row in enumerate((text_of(file) or "").splitlines(), 1):
+            line = row.strip()
+            if line and not line.startswith("#") and ("**" in line or HelmIgnore(line).ignores(CHART)):
+                why = "** is not allowed" if "**" in line else "Helm ignores Chart.yaml because of it, and with it the chart"
+                return IGNORED.at(Place(file, number), f"chart {self.chart.name}", f"the line {line}: {why}")
+        return None
+
+    def _objects(self, text: str, files: tuple[Path, ...]) -> tuple[list[ChartObject], list[Finding]]:
+        """The objects of a stream; a document that cannot be read is told, and the others are read all the same."""
+        try:
+            return [self._at_home(item) for item in parse(text, chart=self.folder, values=files)], []
+        except ChartError:
+            pass
+        objects: list[ChartObject] = []
+        faults: list[Finding] = []
+        line = 0
+        for part in re.split(r"^(?=---[ \t]*$)", text, flags=re.MULTILINE):
+            try:
+                found = parse("\n" * line + part, chart=self.folder, values=files)
+                objects += [self._at_home(item) for item in found]
+            except ChartError as error:
+                place = Place(self._original(error.place.path)) if error.place else Place(self.chart.folder)
+                faults.append(OUTPUT.at(place, f"chart {self.chart.name}", error.message))
+            line += part.count("\n")
+        return objects, faults
+
+    def _at_home(self, item: ChartObject) -> ChartObject:
+        home = self._original(item.template)
+        return item if home == item.template else replace(item, template=home)
+
+    def lint(self, shown: Shown) -> Outcome:
+        """What ``helm lint --strict`` adds, for a chart that renders."""
+        outcome = Outcome()
+        try:
+            lint = self.helm.lint(
+                self.folder,
+                namespace=self.names.namespace,
+                values=shown.files,
+                overrides=_of_paths(shown.asked, shown.values),
+                kube_version=self.kube_version,
+            )
+        except ProcessError as error:
+            outcome.notes.append(f"helm lint could not be run on chart {self.chart.name}: {error.message}.")
+            outcome.passing = True
+            return outcome
+        for message in lint.messages:
+            grave = message.severity is not Severity.INFO
+            if grave and not any(words in message.text for words in _TOLD_OTHERWISE):
+                group = Group.WILL_BREAK if message.severity is Severity.ERROR else None
+                place = Place(self.chart.folder / (message.path or CHART))
+                outcome.found([LINT.at(place, f"chart {self.chart.name}", message.text, group=group)])
+        return outcome
+
+    def _original(self, path: Path) -> Path:
+        """A path of the copy as it is in the repository."""
+        above = next((folder for folder in path.parents if folder in self._homes), None)
+        return self._homes[above] / path.relative_to(above) if above else path
+
+
+def _of_paths(paths: Iterable[tuple[str, ...]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a tree of values that some paths name."""
+    found: dict[str, Any] = {}
+    for path in paths:
+        value: Any = values
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        found = merged(found, nested(path, value))
+    return found

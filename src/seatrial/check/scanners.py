@@ -1,0 +1,134 @@
+"""hadolint and checkov, each started once for everything that it has to read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from seatrial.chart.objects import ChartObject
+from seatrial.check.rule import Outcome
+from seatrial.discovery.dockerfiles import FoundDockerfile
+from seatrial.errors import Place
+from seatrial.tools import checkov, hadolint
+from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.places import Places
+
+REFUSED = frozenset({"DL1000", "DL3021", "DL3023", "DL3024", "DL3061"})
+"""What hadolint finds and BuildKit refuses; everything else that it finds is hygiene."""
+CONSEQUENCE = "Nothing breaks by it today."
+MANIFESTS = "rendered.yaml"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An object that checkov is to read.
+
+    Attributes:
+        item: the object.
+        title: what it is called in messages.
+        setting: the values file that it was rendered with.
+        places: finds its lines.
+    """
+
+    item: ChartObject
+    title: str
+    setting: str
+    places: Places
+
+
+def lint_dockerfiles(program: Path, dockerfiles: Sequence[FoundDockerfile], titles: Mapping[Path, str]) -> Outcome:
+    """hadolint on all Dockerfiles that can be read.
+
+    Raises:
+        SeatrialError: it failed.
+    """
+    outcome = Outcome()
+    files = [each.path for each in dockerfiles if each.parsed is not None]
+    if files:
+        outcome.found(_linted(each, titles[each.place.path]) for each in hadolint.lint(program, files))
+    return outcome
+
+
+def _linted(found: hadolint.Finding, title: str) -> Finding:
+    breaks = found.code in REFUSED
+    return Finding(
+        id=found.code,
+        criterion="M1-IMG-01" if breaks else None,
+        group=Group.BREAKS if breaks else Group.HYGIENE,
+        object=title,
+        place=found.place,
+        values_path=None,
+        what=" ".join(found.message.split()).rstrip("."),
+        consequence="The image cannot be built." if breaks else CONSEQUENCE,
+        mend=f"`seatrial explain {found.code}` leads to the rule.",
+    )
+
+
+def scan(program: Path, dockerfiles: Sequence[FoundDockerfile], objects: Sequence[Judged], titles: Mapping[Path, str]) -> Outcome:
+    """checkov on all Dockerfiles and objects: every rule that one breaks is hygiene.
+
+    Raises:
+        SeatrialError: it failed.
+    """
+    outcome = Outcome()
+    readable = [each.path for each in dockerfiles if each.parsed is not None]
+    if not readable and not objects:
+        return outcome
+    with tempfile.TemporaryDirectory(prefix="seatrial-scan-") as scratch:
+        folder = Path(scratch).resolve()
+        copies = {_copied(folder / str(number), path): path for number, path in enumerate(readable)}
+        lines = _write(folder / MANIFESTS, objects)
+        files = [*copies, *([folder / MANIFESTS] if objects else [])]
+        result = checkov.scan(program, files, folder=folder)
+    for each in result.failed:
+        path = copies.get(folder / each.place.path)
+        if path is not None:
+            outcome.found([_scanned(each, titles[path], Place(path, each.place.line))])
+        else:
+            judged = _at_line(each.place.line or 1, objects, lines)
+            outcome.found([_scanned(each, judged.title, judged.places.of(judged.item, ()))], judged.setting)
+    return outcome
+
+
+def _copied(folder: Path, path: Path) -> Path:
+    """A copy of a Dockerfile under the name by which checkov knows one."""
+    folder.mkdir()
+    copy = folder / "Dockerfile"
+    copy.write_bytes(path.read_bytes())
+    return copy
+
+
+def _write(file: Path, objects: Sequence[Judged]) -> list[int]:
+    """Write objects as one stream; the first line of each."""
+    lines: list[int] = []
+    line = 1
+    with file.open("w", encoding="utf-8") as opened:
+        for judged in objects:
+            text = "---\n" + yaml.dump(judged.item.raw, Dumper=yaml.CSafeDumper, allow_unicode=True)
+            opened.write(text)
+            lines.append(line)
+            line += text.count("\n")
+    return lines
+
+
+def _at_line(line: int, objects: Sequence[Judged], lines: Sequence[int]) -> Judged:
+    """The object that stands at a line of the stream."""
+    return objects[max(index for index, start in enumerate(lines) if start <= line)]
+
+
+def _scanned(found: checkov.Finding, title: str, place: Place) -> Finding:
+    return Finding(
+        id=found.rule,
+        criterion="M5-SEC-01" if found.framework == checkov.KUBERNETES else None,
+        group=Group.HYGIENE,
+        object=title,
+        place=place,
+        values_path=None,
+        what=f"checkov asks: {' '.join(found.title.split()).rstrip('.')}",
+        consequence=CONSEQUENCE,
+        mend=f"`seatrial explain {found.rule}` leads to the rule.",
+    )

@@ -1,0 +1,183 @@
+"""Values that no template reads, and values that templates print and nobody gives.
+
+Templates are read as text. Where one hands the values on as a whole (``toYaml .Values``) nobody can tell what is read, and
+nothing is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.chart.values import Leaf, leaves
+from seatrial.chart.yamlstream import read
+from seatrial.check.objects import shown
+from seatrial.check.rule import Rule
+from seatrial.discovery.charts import FoundChart
+from seatrial.discovery.tree import text_of
+from seatrial.errors import Place, SeatrialError
+from seatrial.wiring.finding import Finding, Group
+
+NO_EFFECT = Rule(
+    "V-NO-EFFECT",
+    Group.WILL_BREAK,
+    "What a values file sets is read by a template",
+    "A key that is misspelled or stands at the wrong depth is accepted in silence, and the default stays in force.",
+    "What the file asks for does not happen, and nothing says so.",
+    "# values-prod.yaml; the chart reads backend.replicas\nbackend: {replicaCount: 5}",
+    "Write it as the templates read it, or remove it. A values.schema.json with additionalProperties: false catches such keys.",
+    "M3-RENDER-04",
+)
+UNREAD = Rule(
+    "V-UNREAD",
+    Group.HYGIENE,
+    "Every value of values.yaml is read by a template",
+    "A value that nothing reads looks like a switch and is none.",
+    "Whoever sets it waits for an effect that never comes.",
+    "# values.yaml; no template reads it\nautoscaling: {enabled: false}",
+    "Use it in a template, or remove it.",
+    "M3-CHART-04",
+)
+UNDEFINED = Rule(
+    "V-UNDEFINED",
+    Group.WILL_BREAK,
+    "Every value that a template prints is given by some values file",
+    "Helm prints nothing for a value that nobody gives, and the API server takes the empty field for its default.",
+    "The field is rendered empty.",
+    "# values.yaml has image.tag\nimage: web:{{ .Values.image.tagg }}",
+    "Give it a default in values.yaml, or correct the spelling.",
+    "M3-CHART-04",
+)
+RULES = (NO_EFFECT, UNREAD, UNDEFINED)
+
+MOST_VALUES = 20_000
+"""How many values of one file are looked for."""
+Path_ = tuple[str, ...]
+
+_READ = re.compile(r"\.Values((?:\.[A-Za-z_]\w*)+)")
+_INDEXED = re.compile(r"index\s+\$?\.Values((?:\s+\"[^\"]+\")+)")
+_WHOLE = re.compile(r"\.Values(?![\w.])")
+_INCLUDED = re.compile(r"\b(?:include|template)\s+\"([\w-]+)\.")
+_CAREFUL = re.compile(
+    r"\b(?:if|with|range|default|coalesce|required|hasKey|ternary|empty|and|or|not|eq|ne|gt|lt|ge|le|dig|get|kindIs|typeIs|fail|"
+    r"include|tpl|toYaml|toJson|index|len|end|else|define|block|template)\b|:="
+)
+"""In actions that do more than print a value."""
+_PRINTED = re.compile(
+    r"-?\s*\$?\.Values((?:\.[A-Za-z_]\w*)+)\s*(?:\|\s*(?:quote|squote|toString|int|int64|float64|trim|lower|upper)\s*)*-?"
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the templates of a chart read of its values.
+
+    Attributes:
+        paths: everything that is read; whatever stands below such a path counts as read too.
+        printed: path -> template and line, of values that are only printed.
+        careful: paths that some template asks about, with a condition or a default.
+        whole: the values are handed on as a whole, so that nobody can tell what is read.
+    """
+
+    paths: frozenset[Path_]
+    printed: Mapping[Path_, Place]
+    careful: frozenset[Path_]
+    whole: bool
+
+    def reads(self, path: Path_) -> bool:
+        """Whether a value, something above it or something below it is read."""
+        return any(path[: len(read)] == read[: len(path)] for read in self.paths)
+
+
+def read_templates(chart: FoundChart) -> Reading:
+    """What a chart's templates read, and what Helm itself reads for its subcharts."""
+    paths: set[Path_] = {("global",), ("tags",), *((each.key,) for each in chart.dependencies)}
+    printed: dict[Path_, Place] = {}
+    careful: set[Path_] = set()
+    whole = False
+    templates = frozenset(chart.templates)
+    packed = {each.name for each in chart.dependencies if not (chart.folder / "charts" / each.name).is_dir()}
+    for file in chart.files:
+        text = text_of(file) or ""
+        for position, body in actions(text) if ".Values" in text or file in templates else ():
+            named = [_path(found[1]) for found in _READ.finditer(body)]
+            indexed = [tuple(re.findall(r'"([^"]+)"', found[1])) for found in _INDEXED.finditer(body)]
+            paths.update([*named, *indexed])
+            # The helpers of a subchart that is not unpacked may read whatever they like.
+            whole = whole or len(_WHOLE.findall(body)) > len(indexed) or bool(packed & set(_INCLUDED.findall(body)))
+            if _CAREFUL.search(body):
+                careful.update(named)
+            elif file in templates and (only := _PRINTED.fullmatch(body)):
+                printed.setdefault(_path(only[1]), Place(file, text.count("\n", 0, position) + 1))
+    paths.update(_conditions(chart))
+    return Reading(frozenset(paths), printed, frozenset(careful), whole)
+
+
+def actions(text: str) -> Iterator[tuple[int, str]]:
+    """What stands between ``{{`` and ``}}``, with where it begins; comments are left out."""
+    start = text.find("{{")
+    while start >= 0:
+        end = text.find("}}", start)
+        if end < 0:
+            return
+        body = text[start + 2 : end]
+        if not body.lstrip("- ").startswith("/*"):
+            yield start, body
+        start = text.find("{{", end)
+
+
+def _conditions(chart: FoundChart) -> Iterator[Path_]:
+    """Values that switch subcharts on."""
+    entries = chart.metadata.get("dependencies")
+    for entry in entries if isinstance(entries, list) else []:
+        for condition in str(entry.get("condition") or "").split(",") if isinstance(entry, dict) else ():
+            if condition.strip():
+                yield _path(condition.strip())
+
+
+def _path(dots: str) -> Path_:
+    return tuple(dots.strip(".").split("."))
+
+
+def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
+    """Values that nothing reads, and values that are printed and that nobody gives."""
+    files = [*([chart.defaults] if chart.defaults else []), *chart.values]
+    given = {file: _leaves(file) for file in files}
+    if not reading.whole:
+        for file, found in given.items():
+            yield from _unread(chart, file, found, reading)
+    known = {leaf.path for found in given.values() for leaf in found}
+    others = {"global", *(each.key for each in chart.dependencies)}
+    for path, place in reading.printed.items():
+        missing = not any(path[: len(each)] == each[: len(path)] for each in known)
+        asked = any(path[: len(each)] == each for each in reading.careful)
+        if missing and not asked and path[0] not in others and "charts" not in place.path.relative_to(chart.folder).parts:
+            name = ".".join(path)
+            yield UNDEFINED.at(place, f"chart {chart.name}", f"it prints .Values.{name}, which no file gives", values_path=name)
+
+
+def _leaves(file: Path) -> list[Leaf]:
+    try:
+        return leaves(file)[:MOST_VALUES]
+    except SeatrialError:
+        return []  # told where values files are read
+
+
+def _unread(chart: FoundChart, file: Path, found: Sequence[Leaf], reading: Reading) -> Iterator[Finding]:
+    """One finding for the highest part of each branch that nothing reads."""
+    own = file == chart.defaults
+    told: set[Path_] = set()
+    for leaf in found:
+        if reading.reads(leaf.path):
+            continue
+        depth = next(depth for depth in range(1, len(leaf.path) + 1) if not reading.reads(leaf.path[:depth]))
+        top = leaf.path[:depth]
+        if top not in told:
+            told.add(top)
+            name = ".".join(top)
+            line = leaf.line if top == leaf.path else read(text_of(file) or "")[0].line_of(top)
+            set_to = f" to {shown(leaf.default)}" if top == leaf.path else ""
+            what = f"no template reads {name}" if own else f"it sets {name}{set_to}, which no template reads"
+            yield (UNREAD if own else NO_EFFECT).at(Place(file, line), f"chart {chart.name}", what, values_path=name)

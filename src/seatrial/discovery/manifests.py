@@ -1,0 +1,162 @@
+"""Kubernetes objects that lie in files of their own, and kustomizations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from seatrial.chart.yamlstream import StreamError, read
+from seatrial.discovery.compose import is_compose
+from seatrial.discovery.tree import Tree, text_of
+
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_LOOKS = (re.compile(r"^[\"']?apiVersion[\"']?:", re.MULTILINE), re.compile(r"^[\"']?kind[\"']?:", re.MULTILINE))
+_TEMPLATED = re.compile(r"\{\{|\{%|<%|^[ \t]*#@", re.MULTILINE)
+_SETTINGS = re.compile(
+    r"(?:skaffold|kind\.x-k8s\.io|kubeadm\.k8s\.io|kubelet\.config\.k8s\.io|kubeproxy\.config\.k8s\.io|apiserver\.config\.k8s\.io|"
+    r"audit\.k8s\.io|client\.authentication\.k8s\.io|kustomize\.config\.k8s\.io|config\.kpt\.dev|kpt\.dev|k3d\.io|eksctl\.io|"
+    r"minikube\.sigs\.k8s\.io|ctlptl\.dev|backstage\.io|kuttl\.dev|chainsaw\.kyverno\.io|cli\.kyverno\.io|helm\.toolkit|"
+    r"builtin|argocd-image-updater|tilt\.dev|devspace|garden\.io|pluto|score\.dev)[./]?.*"
+)
+"""API groups of settings that tools read from files and that no cluster is given."""
+
+
+@dataclass(frozen=True)
+class Kustomization:
+    """One kustomization.
+
+    Attributes:
+        path: its file, absolute.
+        uses: files and folders that it names, absolute.
+        patches: of these, files that only change objects and are none themselves.
+    """
+
+    path: Path
+    uses: tuple[Path, ...]
+    patches: frozenset[Path]
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """Files that hold objects.
+
+    Attributes:
+        files: plain manifests, in order.
+        broken: file -> why it is no YAML, and the line; only files that look like manifests.
+        templated: files that another tool makes manifests of.
+        kustomizations: all of them.
+    """
+
+    files: tuple[Path, ...] = ()
+    broken: tuple[tuple[Path, str, int], ...] = ()
+    templated: tuple[Path, ...] = ()
+    kustomizations: tuple[Kustomization, ...] = ()
+
+
+def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -> Manifests:
+    """All manifests outside of charts.
+
+    Args:
+        tree: where to look.
+        charts: folders of charts.
+        values: values files.
+    """
+    folders, left = tuple(charts), frozenset(values)
+    paths = [tree.root / name for name in tree.own if not is_compose(name)]
+    outside = [path for path in paths if path not in left and not any(path.is_relative_to(folder) for folder in folders)]
+    kustomizations = tuple(_kustomization(path) for path in outside if path.name in KUSTOMIZATIONS)
+    patches = {patch for each in kustomizations for patch in each.patches}
+    files: list[Path] = []
+    broken: list[tuple[Path, str, int]] = []
+    templated: list[Path] = []
+    for path in outside:
+        if path.suffix not in (".yaml", ".yml") or path.name in KUSTOMIZATIONS or path in patches or "{{" in str(path):
+            continue
+        text = text_of(path)
+        if text is None or not all(sign.search(text) for sign in _LOOKS):
+            continue
+        try:
+            documents = read(text)
+        except StreamError as error:
+            if _TEMPLATED.search(text):
+                templated.append(path)
+            else:
+                broken.append((path, error.problem, error.line))
+            continue
+        if any(is_object(document.data) for document in documents):
+            files.append(path)
+    return Manifests(tuple(files), tuple(broken), tuple(templated), kustomizations)
+
+
+def is_object(data: Any) -> bool:
+    """Whether it is an object that a cluster is given: not the settings of a tool, nor a kubeconfig."""
+    if not isinstance(data, dict) or not isinstance(data.get("kind"), str) or not isinstance(data.get("apiVersion"), str):
+        return False
+    return (data["apiVersion"], data["kind"]) != ("v1", "Config") and not _SETTINGS.fullmatch(data["apiVersion"])
+
+
+def _kustomization(path: Path) -> Kustomization:
+    try:
+        documents = read(text_of(path) or "")
+    except StreamError:
+        documents = []
+    data = documents[0].data if documents and isinstance(documents[0].data, dict) else {}
+    uses = [*_texts(data.get("resources")), *_texts(data.get("bases")), *_texts(data.get("components"))]
+    patches = [*_texts(data.get("patchesStrategicMerge")), *_named(data.get("patches")), *_named(data.get("patchesJson6902"))]
+    return Kustomization(
+        path=path,
+        uses=tuple(_inside(path.parent, name) for name in [*uses, *patches] if "://" not in name and "\n" not in name),
+        patches=frozenset(_inside(path.parent, name) for name in patches if "\n" not in name),
+    )
+
+
+def _inside(folder: Path, name: str) -> Path:
+    return (folder / PurePosixPath(name)).resolve()
+
+
+def _texts(data: Any) -> list[str]:
+    return [each for each in data if isinstance(each, str)] if isinstance(data, list) else []
+
+
+def _named(data: Any) -> list[str]:
+    """The files of patches; those that are written out in place have none."""
+    return [str(each["path"]) for each in data if isinstance(each, dict) and each.get("path")] if isinstance(data, list) else []
+
+
+Key = tuple[str, str, str]
+
+
+def groups(files: Sequence[Path], root: Path, objects: Mapping[Path, frozenset[Key]]) -> list[list[Path]]:
+    """Manifests that are applied together: all of them, unless two folders define the same object.
+
+    ``k8s/`` and ``backend/k8s`` belong together; ``k8s/dev`` and ``k8s/prod``, which define the same Deployments, are
+    alternatives, and what lies elsewhere goes with each of them.
+
+    Args:
+        files: manifests.
+        root: folder above all of them.
+        objects: file -> (kind, namespace, name) of what it defines.
+    """
+    if not _folders_of_rivals(files, objects):
+        return [list(files)] if files else []
+    below: dict[str, list[Path]] = {}
+    for path in files:
+        if path.parent != root:
+            below.setdefault(path.relative_to(root).parts[0], []).append(path)
+    defined = {name: frozenset[Key]().union(*(objects[path] for path in paths)) for name, paths in below.items()}
+    rivals = [
+        name
+        for name, paths in below.items()
+        if _folders_of_rivals(paths, objects) or any(defined[name] & defined[other] for other in below if other != name)
+    ]
+    common = [path for path in files if path.parent == root or path.relative_to(root).parts[0] not in rivals]
+    return [[*common, *group] for name in rivals for group in groups(below[name], root / name, objects)] or [list(files)]
+
+
+def _folders_of_rivals(files: Sequence[Path], objects: Mapping[Path, frozenset[Key]]) -> bool:
+    """Whether an object is defined in more than one folder."""
+    homes: dict[Key, Path] = {}
+    return any(homes.setdefault(key, path.parent) != path.parent for path in files for key in objects[path])

@@ -1,0 +1,321 @@
+"""One run: the world and its scheduler, the tests that take part, what was said, and how it all ends."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from seatrial import __version__, process
+from seatrial.app import FILE, App, apply_limits, load_app
+from seatrial.criteria import Catalogue, Profile, load_catalogue
+from seatrial.errors import ConfigError, ExitCode, SeatrialError
+from seatrial.gate import ExpectedUnmet, Gate, State, exit_code, gates, load_expected, states
+from seatrial.journal import Journal, Record, Redactor, replay
+from seatrial.judgement import Plan, blocked_by_need, of_error, out_of_scope, under_profile, words
+from seatrial.progress import Progress
+from seatrial.scheduler import Scheduler, Timing
+from seatrial.stages import STAGES, tear_down
+from seatrial.toolchain import Toolchain
+from seatrial.toolchain.model import Progress as ToolProgress
+from seatrial.toolchain.model import State as ToolState
+from seatrial.trials.cluster import fingerprint, user_kubeconfig
+from seatrial.verdict import Outcome, Verdict
+from seatrial.world import Options, World
+
+EXPECTED_FILE = "expected-unmet.yaml"
+BENCH = pytest.StashKey["Bench"]()
+
+
+def new_run_id() -> str:
+    """Unique and sortable: date, time (UTC) and four random hexadecimal digits; fits into a DNS label."""
+    return datetime.datetime.now(datetime.UTC).strftime("%m%d-%H%M%S-") + secrets.token_hex(2)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked to do.
+
+    Attributes:
+        app_path: seatrial.yaml, or its folder.
+        folder: ``reports/<run id>``; made when the run starts.
+        profile, options: see :class:`World`.
+        milestones: numbers to be judged; empty for all.
+        criteria: ids to be judged; empty for all.
+        static: judge only what needs no engine and no cluster.
+    """
+
+    app_path: Path
+    folder: Path
+    profile: Profile = Profile.GATE
+    options: Options = field(default_factory=Options)
+    milestones: frozenset[int] = frozenset()
+    criteria: frozenset[str] = frozenset()
+    static: bool = False
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+
+def read_inputs(request: Request) -> tuple[App, Catalogue, ExpectedUnmet]:
+    """Read what the user wrote; nothing is started.
+
+    Raises:
+        ConfigError: seatrial.yaml, a team's criteria or expected-unmet.yaml is invalid.
+    """
+    app = load_app(request.app_path)
+    catalogue = load_catalogue([app.path(path) for path in app.criteria])
+    catalogue = apply_limits(app, catalogue, app.root / FILE if request.app_path.is_dir() else request.app_path)
+    return app, catalogue, load_expected(app.root / EXPECTED_FILE, catalogue)
+
+
+def _tell(progress: Progress, event: ToolProgress) -> None:
+    """Show how far a tool is; one that is there, or is not to be had, is waited for no more."""
+    ended = event.state in (ToolState.DONE, ToolState.FAILED)
+    (progress.done if ended else progress.say)(event.tool, str(event).removeprefix(f"{event.tool}: "))
+
+
+class Judgement:
+    """One test's way to its verdict."""
+
+    def __init__(self, bench: Bench, item: pytest.Item, plan: Plan) -> None:
+        self._bench = bench
+        self._item = item
+        self._plan = plan
+        self.criterion = bench.world.criterion(plan.criterion)
+
+    def begin(self) -> None:
+        """End the test here where it does not apply or is blocked."""
+        verdict = out_of_scope(self._bench.world, self.criterion)
+        verdict = verdict or blocked_by_need(self.criterion, self._bench.said, self._bench.excused)
+        if verdict is not None:
+            self.record(verdict)
+
+    def observed(self) -> Any:
+        if self._plan.job is None:
+            raise pytest.UsageError(f"{self._item.nodeid} asks for `observed` but has neither a check nor a trial mark")
+        try:
+            return self._bench.world.scheduler.result(self._plan.job.key)
+        except Exception as error:
+            self.record(of_error(self.criterion, error, self._bench.taking_part))
+            raise AssertionError("record ends the test") from error
+
+    def record(self, verdict: Verdict) -> None:
+        """Write the verdict down and end the test as its outcome says."""
+        verdict = under_profile(self._bench.world, self.criterion, verdict)
+        self._bench.say(self._item, self.criterion.id, verdict, self._seconds())
+        text = self._bench.world.journal.redactor.clean(words(self.criterion, verdict))
+        if verdict.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
+            pytest.fail(text, pytrace=False)
+        if verdict.outcome in (Outcome.BLOCKED, Outcome.NOT_APPLICABLE):
+            pytest.skip(text)
+
+    def _seconds(self) -> float:
+        return self._bench.seconds.get(self._plan.job.key, 0.0) if self._plan.job else 0.0
+
+
+class Bench:
+    """A run in progress.
+
+    Args:
+        request: what was asked.
+        write: prints a line on the terminal.
+    """
+
+    def __init__(self, request: Request, write: Callable[[str], None]) -> None:
+        self.request = request
+        self.app, self.catalogue, self.expected = read_inputs(request)
+        for criterion_id in sorted(request.criteria):
+            if criterion_id not in self.catalogue:
+                raise ConfigError(f"criterion {criterion_id} does not exist", todo="Choose one of docs/criteria.md.")
+        self.plans: dict[str, Plan] = {}
+        self.taking_part: frozenset[str] = frozenset()
+        self.said: dict[str, Verdict] = {}
+        self.seconds: dict[str, float] = {}
+        self.problems: list[str] = []
+        self._write = write
+        self._world: World | None = None
+        self._left_out: dict[str, str] = {}
+
+    @property
+    def world(self) -> World:
+        if self._world is None:
+            raise pytest.UsageError("the run has not started: suite fixtures work only inside `seatrial run`")
+        return self._world
+
+    @property
+    def excused(self) -> frozenset[str]:
+        """Criteria that are expected to be unmet here; they block nothing."""
+        return frozenset(entry.criterion for entry in self.expected.unmet if entry.when.holds(self.world.facts))
+
+    # start
+
+    def start(self, items: Iterable[pytest.Item]) -> None:
+        """Open the journal and begin all observations that the selected tests rest on."""
+        request = self.request
+        progress = Progress(self._write)
+        journal = Journal(request.folder / "journal", Redactor(self.app.root))
+        self._world = World(
+            app=self.app,
+            catalogue=self.catalogue,
+            profile=request.profile,
+            journal=journal,
+            run_id=request.run_id,
+            folder=request.folder,
+            toolchain=Toolchain(progress=partial(_tell, progress)),
+            options=request.options,
+            progress=progress,
+        )
+        self._world.scheduler = Scheduler(self._world, STAGES, told=self._told)
+        journal.write(
+            "run",
+            run_id=request.run_id,
+            app=self.app.name,
+            reference=self.app.reference,
+            root=str(self.app.root),
+            profile=request.profile.value,
+            provider=request.options.provider,
+            reused_cluster=request.options.reuse_cluster,
+            seatrial=__version__,
+            python=platform.python_version(),
+            platform=platform.platform(),
+            commit=_commit(self.app.root),
+        )
+        self._world.fact(
+            cpus=os.cpu_count() or 0,
+            memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+            free_disk_gb=round(shutil.disk_usage(request.folder).free / 1e9, 1),
+        )
+        self._world.fact(user_kubeconfig=fingerprint(user_kubeconfig()))
+        for criterion_id, why in self._left_out.items():
+            journal.write("left-out", criterion=criterion_id, why=why)
+        self._world.scheduler.submit(self._jobs(items))
+
+    def _jobs(self, items: Iterable[pytest.Item]) -> list[Any]:
+        plans = [plan for item in items if (plan := self.plans.get(item.nodeid)) is not None]
+        self.taking_part = frozenset(plan.criterion for plan in plans)
+        return [
+            plan.job
+            for plan in plans
+            if plan.job is not None and out_of_scope(self.world, self.world.criterion(plan.criterion)) is None
+        ]
+
+    def _told(self, timing: Timing) -> None:
+        self.seconds[timing.name] = timing.ended - timing.began
+        times = {"began": timing.began, "ended": timing.ended}
+        self.world.journal.write("timing", name=timing.name, what=timing.kind, after=timing.after, **times)
+        if timing.kind == "stage":
+            self.world.progress.done(timing.name, f"{timing.ended - timing.began:.1f} s")
+
+    def leave_out(self, criterion_id: str, why: str) -> None:
+        """A test of this criterion was collected and is not run."""
+        self._left_out[criterion_id] = why
+
+    # judging
+
+    def judgement(self, item: pytest.Item) -> Judgement:
+        judgement = Judgement(self, item, self.plans[item.nodeid])
+        judgement.begin()
+        return judgement
+
+    def say(self, item: pytest.Item, criterion_id: str, verdict: Verdict, seconds: float) -> None:
+        """Record a verdict of a test."""
+        self.world.journal.verdict(criterion_id, verdict, test=item.nodeid, seconds=seconds)
+        known = self.said.get(criterion_id)
+        if known is None or verdict.outcome.severity > known.outcome.severity:
+            self.said[criterion_id] = verdict
+        item.user_properties += [
+            ("criterion", criterion_id),
+            ("verdict", verdict.outcome.says),
+            ("judged", f"{verdict.judged} {verdict.of_what}"),
+            ("reason", self.world.journal.redactor.clean(verdict.reason)),
+        ]
+
+    # end
+
+    def finish(self, *, complete: bool) -> Outcomes:
+        """Take everything down, write the end of the journal, and say what the run came to.
+
+        Args:
+            complete: every selected test ran; False after Ctrl-C.
+        """
+        world = self.world
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            if not complete:
+                process.end_all()
+            self.problems += tear_down(world, interrupted=not complete)
+            cpu_seconds = round(time.process_time(), 2)
+            world.journal.write(
+                "end", complete=complete, problems=self.problems, trouble=self._trouble(), cpu_seconds=cpu_seconds
+            )
+            process.end_all()
+        finally:
+            world.toolchain.close()
+            world.progress.close()
+            world.journal.close()
+            signal.signal(signal.SIGINT, previous)
+        return self.outcomes()
+
+    def _trouble(self) -> ExitCode | None:
+        """The class of what kept the engine or the cluster from coming up, where one of them did not."""
+        for name in ("engine", "cluster"):
+            failure = self.world.scheduler.failure(name)
+            if failure is not None and failure.stage == name and isinstance(failure.cause, SeatrialError):
+                return failure.cause.exit_code
+        return None
+
+    def outcomes(self) -> Outcomes:
+        """What the journal on disk comes to."""
+        records = tuple(replay(self.request.folder / "journal"))
+        all_states = states(self.catalogue, records, waivers=self.app.waivers, expected=self.expected)
+        all_gates = gates(all_states, records)
+        code = exit_code(all_states, all_gates, records, sign_off=self.request.options.sign_off)
+        return Outcomes(tuple(all_states), tuple(all_gates), records, ExitCode.CLUSTER if self.problems else code)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What a run came to, from its journal alone."""
+
+    states: tuple[State, ...]
+    gates: tuple[Gate, ...]
+    records: tuple[Record, ...]
+    exit_code: ExitCode
+
+
+def bench_of(config: pytest.Config) -> Bench:
+    """The run of a pytest session.
+
+    Raises:
+        pytest.UsageError: the session was not started for an application.
+    """
+    bench = config.stash.get(BENCH, None)
+    if bench is None:
+        raise pytest.UsageError("suite tests need an application: run `seatrial run PATH`, or pass --seatrial-app PATH to pytest")
+    return bench
+
+
+def _commit(root: Path) -> str | None:
+    """The commit that is judged, with ``+`` where the work tree differs; None outside a git repository."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    head = process.run([git, "-C", root, "rev-parse", "HEAD"], timeout=10, check=False)
+    if head.returncode != 0:
+        return None
+    changed = process.run([git, "-C", root, "status", "--porcelain"], timeout=30, check=False)
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -1,0 +1,94 @@
+"""One deliberate fault in a healthy application, and the criterion that must turn red."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.errors import ExitCode, Place, SeatrialError
+
+
+class SabotageError(SeatrialError):
+    """A fault does not fit the application: putting it in would change nothing, and prove nothing."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of one file.
+
+    Attributes:
+        file: relative to the folder of seatrial.yaml.
+        old: text that stands there exactly once.
+        new: what takes its place.
+    """
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A deliberate fault.
+
+    Attributes:
+        name: by which ``--only`` picks it.
+        milestone: that its criterion belongs to.
+        description: what is broken, and who would miss it, as one sentence.
+        criterion: that must fail.
+        says: words that the failed verdict's reason must hold, so that it is red for this fault and no other.
+        edits: in order.
+        consequences: criteria that the fault may also turn red; nothing else may.
+        live: it shows on a cluster only.
+        beside: what else is judged with a fault that is live: some criteria that it must leave alone.
+    """
+
+    name: str
+    milestone: int
+    description: str
+    criterion: str
+    says: str
+    edits: tuple[Edit, ...]
+    consequences: tuple[str, ...] = ()
+    live: bool = False
+    beside: tuple[str, ...] = ()
+
+    def apply(self, folder: Path) -> None:
+        """Put the fault into a copy of the application.
+
+        Raises:
+            SabotageError: a file or text is not there, or the text is there more than once.
+        """
+        for edit in self.edits:
+            path = folder / edit.file
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            count = text.count(edit.old)
+            if count != 1:
+                found = f"{count} times" if path.is_file() else "no such file"
+                raise SabotageError(
+                    f"the sabotage {self.name} does not fit: it replaces {edit.old.strip()!r}, found {found}",
+                    place=Place(Path(edit.file)),
+                    todo="Bring the sabotage in step with the application (seatrial/sabotage).",
+                )
+            path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+
+
+def chosen(faults: Iterable[Sabotage], *, static: bool, only: Iterable[str] = ()) -> list[Sabotage]:
+    """The faults that are asked for, in the catalogue's order.
+
+    Args:
+        static: only those that show in files.
+        only: names; all where there are none.
+
+    Raises:
+        SabotageError: no fault has such a name.
+    """
+    known = {fault.name: fault for fault in faults}
+    wanted = list(only) or list(known)
+    for name in wanted:
+        if name not in known:
+            raise SabotageError(f"there is no sabotage {name}", todo=f"Choose from {', '.join(known)}.")
+    return [fault for fault in known.values() if fault.name in wanted and not (static and fault.live)]

@@ -1,0 +1,273 @@
+"""Runs the suite on a sabotaged copy of the application, once per fault, and holds the verdicts against those of a healthy copy.
+
+A fault is seen if its criterion fails for the right reason, and every other criterion says what it says of the healthy copy, is
+blocked by the fault's criterion, or is named as a consequence.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from seatrial import process
+from seatrial.errors import ExitCode
+from seatrial.gate import from_data
+from seatrial.journal import replay
+from seatrial.sabotage.live import LIVE
+from seatrial.sabotage.model import Sabotage, SabotageError, chosen
+from seatrial.sabotage.static import STATIC
+from seatrial.verdict import Outcome, Verdict, worst
+
+CATALOGUE: tuple[Sabotage, ...] = (*STATIC, *LIVE)
+AT_ONCE = 2
+STATIC_SECONDS, LIVE_SECONDS, SWEEP_SECONDS = 300.0, 1800.0, 300.0
+HEALTHY = "healthy"
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".tox", "node_modules", "reports", "__pycache__", ".*_cache")
+"""Of a folder that is in no git repository."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run on one copy came to.
+
+    Attributes:
+        verdicts: criterion -> the worst of its verdicts.
+        seconds: wall time.
+        cluster: that it was judged on; empty for files alone.
+        trouble: why there are none; empty where the run ended as it should.
+    """
+
+    verdicts: Mapping[str, Verdict]
+    seconds: float
+    cluster: str = ""
+    trouble: str = ""
+
+
+NOT_RUN = Result({}, 0.0, trouble="it was not run: there was no cluster for it")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a fault was seen.
+
+    Attributes:
+        problems: sentences; none where it was seen as it should be.
+        blocked, consequences: criteria that it blocked or turned red with it.
+    """
+
+    fault: Sabotage
+    result: Result
+    problems: tuple[str, ...]
+    blocked: tuple[str, ...]
+    consequences: tuple[str, ...]
+
+
+def run_sabotages(path: Path, *, static: bool, only: Iterable[str] = (), reuse_cluster: str | None = None) -> int:
+    """Prove that the judges see faults; prints a table.
+
+    Args:
+        path: folder of a healthy application, or its seatrial.yaml.
+        static: only faults that show in files.
+        only: names of faults; all where there are none.
+        reuse_cluster: kept cluster for the faults that need one; None makes one, and removes it in the end.
+
+    Raises:
+        SabotageError: a name is unknown, or a fault does not fit the application.
+
+    Returns:
+        0 where every fault was seen, else 1.
+    """
+    root = (path if path.is_dir() else path.parent).resolve()
+    faults = chosen(CATALOGUE, static=static, only=only)
+    if not faults:
+        raise SabotageError("no sabotage was chosen", todo="Leave --static out for those that need a cluster.")
+    with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
+        copies = make_copies(root, faults, Path(scratch))
+        results = run_all(copies, faults, reuse_cluster)
+        findings = [find(fault, results.get(fault.name, NOT_RUN), results[_healthy(fault)]) for fault in faults]
+        kept = [_keep(copies[finding.fault.name], root) for finding in findings if finding.problems]
+    code = _report(findings, [results[name] for name in results if name.startswith(HEALTHY)])
+    for folder in filter(None, kept):
+        print(f"Its reports: {folder}")
+    return code
+
+
+def _keep(copy: Path, root: Path) -> Path | None:
+    """Bring the reports of a run that did not see its fault to where they outlive the copy."""
+    made, kept = copy.parent / "reports", root / "reports" / "sabotage" / copy.parent.name
+    if not made.is_dir():
+        return None
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(made, kept, symlinks=True)
+    return kept
+
+
+def make_copies(root: Path, faults: Iterable[Sabotage], folder: Path) -> dict[str, Path]:
+    """A healthy copy of the application, and one for each fault.
+
+    Raises:
+        SabotageError: a fault does not fit.
+    """
+    copies: dict[str, Path] = {}
+    for fault in faults:
+        for name in {_healthy(fault), fault.name} - copies.keys():
+            copies[name] = folder / name / root.name
+            copy_application(root, copies[name])
+        fault.apply(copies[fault.name])
+    return copies
+
+
+def _healthy(fault: Sabotage) -> str:
+    return f"{HEALTHY}-{'live' if fault.live else 'static'}"
+
+
+def copy_application(root: Path, target: Path) -> None:
+    """Copy what git tracks and what it would: not what it ignores. Without git: all but what tools leave behind."""
+    git = shutil.which("git")
+    listed = ["ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", "."]
+    done = process.run([git, "-C", root, *listed], timeout=60, check=False) if git else None
+    if done is None or done.returncode != 0:
+        shutil.copytree(root, target, ignore=NOT_COPIED, symlinks=True)
+        return
+    for name in done.stdout.split("\0"):
+        source = root / name
+        if name and (source.is_file() or source.is_symlink()):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    # The copy is a checkout too: judges ask git which files belong to it.
+    process.run([str(git), "-C", target, "init", "--quiet"], timeout=30)
+    process.run([str(git), "-C", target, "add", "--all"], timeout=60)
+
+
+def run_all(copies: Mapping[str, Path], faults: Sequence[Sabotage], reuse_cluster: str | None) -> dict[str, Result]:
+    """Static runs side by side, then those that need a cluster one after another on the same one: each wants it for itself."""
+    judged = {fault.name: {fault.criterion, *fault.beside} for fault in faults if fault.live}
+    still = [name for name in copies if name not in judged and name != f"{HEALTHY}-live"]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = dict(zip(still, pool.map(lambda name: _run(copies[name], ["--static"], STATIC_SECONDS), still), strict=True))
+    if not judged:
+        return results
+    # the healthy copy comes first: it says whether the cluster is any good, and brings it up where none is given
+    judged = {f"{HEALTHY}-live": set().union(*judged.values()), **judged}
+    made = ""
+    try:
+        for name, criteria in judged.items():
+            cluster = reuse_cluster or made
+            selected = [part for criterion in sorted(criteria) for part in ("--criterion", criterion)]
+            option = ["--reuse-cluster", cluster] if cluster else ["--keep-cluster"]
+            results[name] = _run(copies[name], [*option, *selected], LIVE_SECONDS)
+            made = made or ("" if reuse_cluster else results[name].cluster)
+            if not (reuse_cluster or made):
+                break  # the reason stands in the result; without a cluster the others have nothing to say
+    finally:
+        if made:
+            _seatrial(["sweep", "--kept", made], SWEEP_SECONDS)
+    return results
+
+
+def _run(copy: Path, arguments: list[str], timeout: float) -> Result:
+    """``seatrial run`` on a copy, in a process of its own: as anybody would run it."""
+    began = time.monotonic()
+    reports = copy.parent / "reports"
+    done = _seatrial(["run", copy, "--reports", reports, *arguments], timeout)
+    seconds = time.monotonic() - began
+    print(f"[{seconds:6.1f} s] {copy.parent.name}: judged", flush=True)
+    folders = [path for path in reports.glob("*") if path.is_dir() and not path.is_symlink()]
+    verdicts, cluster = read_run(folders[0] / "journal") if len(folders) == 1 else ({}, "")
+    if done.returncode not in (ExitCode.OK, ExitCode.UNMET) or not verdicts:
+        said = " ".join(done.output.split())[-400:]
+        return Result(verdicts, seconds, cluster, f"the run ended with {done.returncode}: {said}")
+    return Result(verdicts, seconds, cluster)
+
+
+def _seatrial(arguments: Sequence[str | Path], timeout: float) -> process.Completed:
+    command = [sys.executable, "-c", "from seatrial.cli import main; main()", *arguments]
+    return process.run(command, timeout=timeout, check=False)
+
+
+def read_run(journal: Path) -> tuple[dict[str, Verdict], str]:
+    """Criterion -> the worst of its verdicts, and the cluster's name (empty where there was none), from a run's journal."""
+    said: dict[str, list[Verdict]] = {}
+    cluster = ""
+    for record in replay(journal):
+        if record.kind == "verdict":
+            said.setdefault(record.data["criterion"], []).append(from_data(record.data))
+        elif record.kind == "cluster":
+            cluster = record.data["name"]
+    return {criterion: worst(verdicts) for criterion, verdicts in said.items()}, cluster
+
+
+def find(fault: Sabotage, result: Result, healthy: Result) -> Finding:
+    """Hold the verdicts on the sabotaged copy against those on the healthy one."""
+    problems = [trouble for trouble in (result.trouble, healthy.trouble) if trouble]
+    problems += _root_problems(fault, result, healthy)
+    blocked, consequences = [], []
+    judged = {fault.criterion, *fault.beside} if fault.live else healthy.verdicts.keys()
+    for criterion, before in healthy.verdicts.items():
+        after = result.verdicts.get(criterion)
+        if criterion not in judged:
+            continue
+        if criterion == fault.criterion or (after is not None and after.outcome is before.outcome):
+            continue
+        if after is None:
+            problems.append(f"{criterion} was not judged")
+        elif criterion in fault.consequences:
+            consequences.append(criterion)
+        elif after.outcome is Outcome.BLOCKED and after.blocked_by in (fault.criterion, *fault.consequences):
+            blocked.append(criterion)
+        else:
+            told = f"{criterion} is {after.outcome.says}, without the fault {before.outcome.says}"
+            problems.append(f"{told}; it is neither blocked by it nor a named consequence. {after.reason}".strip())
+    return Finding(fault, result, tuple(problems), tuple(blocked), tuple(consequences))
+
+
+def _root_problems(fault: Sabotage, result: Result, healthy: Result) -> list[str]:
+    before, after = healthy.verdicts.get(fault.criterion), result.verdicts.get(fault.criterion)
+    if before is not None and before.outcome is not Outcome.PASSED:
+        return [f"{fault.criterion} is {before.outcome.says} without the fault too: {before.reason}"]
+    if after is None:
+        return [f"{fault.criterion} was not judged"]
+    if after.outcome is not Outcome.FAILED:
+        return [f"{fault.criterion} is {after.outcome.says}: nobody saw the fault. {after.reason}".strip()]
+    if fault.says not in after.reason:
+        return [f"{fault.criterion} failed for another reason: {after.reason}"]
+    return []
+
+
+def _report(findings: list[Finding], healthy: list[Result]) -> int:
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    table = Table(title="sabotage", title_justify="left")
+    columns: Mapping[str, Callable[[Finding], str]] = {
+        "fault": lambda found: found.fault.name,
+        "must turn red": lambda found: found.fault.criterion,
+        "what it said": lambda found: _words(found),
+        "with it": lambda found: ", ".join([*found.consequences, *(f"{each} blocked" for each in found.blocked)]) or "nothing",
+        "seconds": lambda found: f"{found.result.seconds:.0f}",
+        "": lambda found: "NOT SEEN" if found.problems else "seen",
+    }
+    for heading in columns:
+        table.add_column(heading, overflow="fold", ratio=3 if heading == "what it said" else None)
+    for finding in findings:
+        table.add_row(*(column(finding) for column in columns.values()), style="red" if finding.problems else None)
+    console.print(table)
+    for finding in findings:
+        for problem in finding.problems:
+            console.print(f"{finding.fault.name}: {problem}", style="red", markup=False)
+    judged = max(len(result.verdicts) for result in healthy)
+    seen = sum(not finding.problems for finding in findings)
+    console.print(f"{seen} of {len(findings)} faults seen; {judged} criteria judged in each run")
+    return ExitCode.OK if seen == len(findings) else ExitCode.UNMET
+
+
+def _words(finding: Finding) -> str:
+    verdict = finding.result.verdicts.get(finding.fault.criterion)
+    return verdict.reason if verdict is not None and verdict.outcome is Outcome.FAILED else ""

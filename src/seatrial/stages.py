@@ -1,0 +1,212 @@
+"""The stages of a run: what observations stand on, each made once and only if something selected needs it.
+
+The engine comes first; the images are built and the cluster starts side by side; the release is installed as soon as the
+images are in the node and volumes and DNS are proven. Ingress and metrics come up while the release settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from seatrial.chart.render import Rendered, render
+from seatrial.cluster.existing import ExistingProvider
+from seatrial.cluster.minikube import MinikubeProvider
+from seatrial.cluster.provider import Capability, Cluster, ClusterRequest, Proof, Provider
+from seatrial.cluster.sweep import Home
+from seatrial.cluster.sweep import remove as remove_profile
+from seatrial.cluster.sweep import sweep as sweep_profiles
+from seatrial.images.build import ImageBuild, build_images
+from seatrial.scheduler import sentence
+from seatrial.toolchain import Toolchain, cache_path
+from seatrial.toolchain.engine import EngineLease, connect
+from seatrial.toolchain.model import Tool
+from seatrial.tools.docker import Docker
+from seatrial.tools.helm import Helm
+from seatrial.trials.install import install_release
+from seatrial.world import Release, World
+
+CRITERION_OF_STAGE: Mapping[str, str] = {
+    "engine": "M1-TOOL-01",
+    "images": "M1-IMG-01",
+    "rendered": "M3-RENDER-02",
+    "cluster": "M2-CLUSTER-02",
+    Capability.DNS.value: "M2-CLUSTER-02",
+    Capability.SERVICES.value: "M2-CLUSTER-02",
+    Capability.VOLUMES.value: "M2-CLUSTER-05",
+    Capability.METRICS.value: "M2-CLUSTER-03",
+    Capability.POLICY.value: "M2-CLUSTER-07",
+    Capability.INGRESS.value: "M2-CLUSTER-04",
+    "loaded": "M2-IMG-01",
+    "release": "M3-INST-01",
+}
+"""The criterion that fails with a stage; what needs the stage is blocked by it."""
+
+PROVIDERS: Mapping[str, Callable[[], Provider]] = {"minikube": MinikubeProvider, "existing": ExistingProvider}
+
+KUBERNETES_VERSION = "1.34.4"
+"""What charts are rendered for before a cluster can be asked."""
+
+
+def make_engine(world: World) -> EngineLease:
+    """A Docker engine: the one that is there, else a private one."""
+    world.progress.say("engine", "looking for a Docker engine")
+    lease = connect(world.toolchain, say=partial(world.progress.say, "engine"))
+    world.journal.write("tool", name="docker", version=lease.engine.version, source="private" if lease.engine.private else "host")
+    return lease
+
+
+def make_images(world: World) -> dict[str, ImageBuild]:
+    """All images of the application, built side by side."""
+    builds = build_images(
+        world.app,
+        world.docker,
+        toolchain=world.toolchain,
+        folder=world.folder / "evidence" / "images",
+        say=partial(world.progress.say, "images"),
+    )
+    world.fact(stand_in_bases=any(build.stand_ins for build in builds.values()))
+    for build in builds.values():
+        world.journal.write("image", **build.as_data())
+    return builds
+
+
+def render_chart(world: World) -> Rendered:
+    """The chart with the trial's values."""
+    chart = world.app.chart
+    return render(
+        Helm(world.toolchain.tool("helm").path),
+        world.app.path(chart.path),
+        release=chart.release,
+        namespace=world.app.namespace,
+        values=[world.app.path(path) for path in chart.values],
+        kube_version=KUBERNETES_VERSION,
+    )
+
+
+def start_cluster(world: World) -> Cluster:
+    """The cluster, as soon as its API answers; what killed runs left is swept first."""
+    options = world.options
+    provider = PROVIDERS[options.provider]()
+    if not options.reuse_cluster:
+        world.toolchain.start(provider.programs(world.toolchain))  # all at once, while the engine still comes up
+    request = ClusterRequest(
+        run_id=world.run_id,
+        toolchain=world.toolchain,
+        workdir=world.folder / "cluster",
+        cache=cache_path(),
+        engine=world.engine if options.provider == "minikube" else None,
+        progress=partial(world.progress.say, "cluster"),
+        keep=options.keep_cluster,
+        reuse=options.reuse_cluster or "",
+        context=options.context or "",
+    )
+    cluster = provider.start(request)  # sweeps first
+    world.journal.write("cluster", name=cluster.name, provider=cluster.provider, kubernetes=cluster.kubernetes_version)
+    return cluster
+
+
+def prove(capability: Capability, world: World) -> Proof:
+    """Wait until a capability of the cluster is proven."""
+    proof = world.cluster.capability(capability)
+    world.journal.write("proof", capability=capability.value, seconds=proof.seconds, detail=dict(proof.detail))
+    return proof
+
+
+def load_images(world: World) -> dict[str, str]:
+    """Bring each built image into the node; component -> image id seen there. A cluster that exists pulls its own."""
+    if world.options.provider == "existing":
+        return {}
+    world.scheduler.begin("cluster")
+    images = world.images
+    cluster = world.cluster
+    world.progress.say("loaded", f"bringing {len(images)} images into the node")
+    found = cluster.load_images([build.reference for build in images.values()])
+    return {component: found[build.reference] for component, build in images.items()}
+
+
+def release(world: World) -> Release:
+    """Install as soon as what the install itself needs is there; the rest may come up meanwhile."""
+    needs = ("rendered", "loaded", Capability.DNS.value, Capability.VOLUMES.value)
+    for name in needs:
+        world.scheduler.begin(name)
+    for name in needs:
+        world.scheduler.stage(name)
+    return install_release(world)
+
+
+def get_browser(world: World) -> Tool:
+    """The browser of the journeys; where it has to be fetched that goes on while everything else comes up."""
+    return world.toolchain.tool("chromium")
+
+
+STAGES: Mapping[str, Callable[[World], Any]] = {
+    "engine": make_engine,
+    "images": make_images,
+    "rendered": render_chart,
+    "cluster": start_cluster,
+    **{capability.value: partial(prove, capability) for capability in Capability if capability is not Capability.API},
+    "loaded": load_images,
+    "release": release,
+    "browser": get_browser,
+}
+
+
+def tear_down(world: World, *, interrupted: bool) -> list[str]:
+    """Remove what the run made, in the reverse order; sentences on what could not be removed.
+
+    Args:
+        interrupted: observations may still be running; they are not waited for.
+    """
+    scheduler, problems = world.scheduler, []
+    scheduler.close(wait=not interrupted)
+    steps: list[tuple[str, Callable[[], Any]]] = []
+    cluster: Cluster | None = scheduler.made("cluster")
+    if cluster is not None:
+        if not cluster.ephemeral or world.options.keep_cluster or world.options.reuse_cluster:
+            steps.append(("release", partial(_remove_namespace, world)))
+        steps.append(("cluster", cluster.close))
+    lease: EngineLease | None = scheduler.made("engine")
+    if lease is not None:
+        steps.append(("engine", lease.close))
+    for name, step in steps:
+        world.progress.say(name, "taking it down")
+        try:
+            step()
+        except Exception as error:
+            problems.append(f"{name} was not taken down: {sentence(error)}")
+        world.progress.done(name, "gone" if not problems else problems[-1])
+    return problems
+
+
+def _remove_namespace(world: World) -> None:
+    if world.kube.delete("Namespace", world.app.namespace):
+        world.kube.wait_gone("Namespace", world.app.namespace, timeout=120)
+
+
+def sweep(*, kept: str | None) -> list[str]:
+    """Remove what killed runs left; one line for each thing.
+
+    Args:
+        kept: remove this cluster that ``--keep-cluster`` left too, all such where it is empty, none where it is None.
+
+    Raises:
+        ClusterError: ``kept`` names no kept cluster, or something cannot be removed.
+    """
+    toolchain = Toolchain()
+    try:
+        lease = connect(toolchain, say=lambda text: None)
+        try:
+            docker, home = Docker(lease.engine), Home(toolchain.cache / "minikube")
+            lines = sweep_profiles(docker, home)
+            if kept:
+                home.facts(kept)  # raises where there is no such cluster
+            for profile in filter(home.kept, home.profiles()) if kept is not None else ():
+                if kept in ("", profile):
+                    lines += remove_profile(docker, home, profile)
+        finally:
+            lease.close()
+    finally:
+        toolchain.close()
+    return lines or ["Nothing was left behind."]

@@ -1,0 +1,61 @@
+"""The application's edge as its users meet it: a steady client there, and the wait until it answers well."""
+
+from __future__ import annotations
+
+import time
+
+from seatrial.errors import ClusterError
+from seatrial.trials import live, steady, users
+from seatrial.trials.client import SteadyClient
+from seatrial.world import World
+
+RATE = 10.0
+"""Requests per second, where no criterion says otherwise."""
+CALM_SECONDS = 1.0
+"""So long without a failed request is called calm."""
+CALMED_SECONDS = 60.0
+SETTLED_SECONDS = 180.0
+"""How long the release may take to be rolled out again after a disturbance that no limit speaks of."""
+
+
+def client(world: World, *, rate: float = RATE) -> SteadyClient:
+    """A client that asks for the application's steady paths in turns, as the run's user, from ``with`` to its end.
+
+    Raises:
+        ClusterError: the application has no edge, or lets nobody sign up.
+    """
+    address, ingress = users.door(world)
+    headers = users.named(world, users.USER).headers
+    return SteadyClient(address, ingress.host, ingress.steady, rate=rate, headers=headers)
+
+
+def settle(world: World) -> None:
+    """Wait until each component's workload is rolled out.
+
+    Raises:
+        WaitTimeout: which is not, and why.
+    """
+    found = [live.workload_of(world.kube, world.app, name) for name in world.app.components]
+    steady.wait_rolled_out(world.kube, world.app.namespace, [item for item in found if item], timeout=SETTLED_SECONDS)
+
+
+def wait_calm(world: World, *, timeout: float = CALMED_SECONDS) -> float:
+    """Wait until all pods are ready and the edge answers every request of :data:`CALM_SECONDS`; seconds that it took.
+
+    A pod that is ready is reached a little later: kube-proxy, policies and the ingress controller learn of it without telling.
+    What fails until then is the work of what was disturbed before, not of what comes next.
+
+    Raises:
+        ClusterError: it did not in ``timeout`` seconds; WaitTimeout where a workload is not rolled out.
+    """
+    began = time.monotonic()
+    while True:
+        settle(world)
+        with client(world) as asking:
+            time.sleep(CALM_SECONDS)
+        traffic = asking.traffic()
+        if traffic["requests"] and not traffic["failed"]:
+            return round(time.monotonic() - began, 1)
+        if time.monotonic() - began > timeout:
+            last = traffic["failures"][-1] if traffic["failures"] else "no request could be made"
+            raise ClusterError(f"the edge failed requests for {timeout:.0f} s, the last: {last}")

@@ -1,0 +1,313 @@
+"""What users do in a browser, as ``journeys`` of seatrial.yaml says, and the rows in the database that prove it happened.
+
+The browser is headless, knows nobody (each journey is a fresh user, who may come back with the cookies that he got) and reaches
+the edge's loopback port under the application's host name by a resolver rule of its own: neither /etc/hosts nor a proxy is asked.
+It must be used in the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, Response, StorageState, sync_playwright
+
+from seatrial.app import App, Journey, Step
+from seatrial.errors import ToolchainError
+from seatrial.trials import users
+from seatrial.trials.database import Database
+from seatrial.verdict import Evidence, Fault
+from seatrial.world import World
+
+STEP_SECONDS = 15.0
+"""How long a page may take to load, and a field, a button or a text to appear."""
+LOOK_MS = 100
+"""How often a page is asked whether its requests have come to rest."""
+KEPT = 20
+"""How many console errors and failed requests of a journey are kept."""
+ROLES: Sequence[Literal["button", "link", "tab", "checkbox"]] = ("button", "link", "tab", "checkbox")
+"""What can be clicked, in the order in which it is looked for: a tab often has the name of the button that it brings up."""
+
+Profiles = dict[str, StorageState]
+"""Cookies and storage of the browsers that walked, by their marker; they hold tokens and never go into an observation."""
+
+_QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+_ABORTED = "net::ERR_ABORTED"
+"""A request that the page itself gave up, as a router does with what it had begun to fetch in advance."""
+
+
+@dataclass
+class _Seen:
+    """What a page reported while a journey went on."""
+
+    console: list[str] = field(default_factory=list)
+    requests: int = 0
+    under_way: set[Request] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    crashed: bool = False
+
+    def listen(self, page: Page) -> None:
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.console.append(f"uncaught: {error.message}"))
+        page.on("request", self._on_request)
+        page.on("requestfinished", self._on_finished)
+        page.on("requestfailed", self._on_failed)
+        page.on("response", self._on_response)
+        page.on("crash", self._on_crash)
+
+    def rest(self, page: Page) -> None:
+        """Wait until nothing that the page asked for is under way, no longer than a step may take.
+
+        Nobody turns away from a page that has yet to do what he clicked; a request that is given up with its page proves nothing.
+        """
+        deadline = time.monotonic() + STEP_SECONDS
+        page.wait_for_timeout(LOOK_MS)  # a click is not yet a request
+        while self.under_way and not self.crashed and time.monotonic() < deadline:
+            page.wait_for_timeout(LOOK_MS)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.console.append(message.text)
+
+    def _on_request(self, request: Request) -> None:
+        self.requests += 1
+        self.under_way.add(request)
+
+    def _on_finished(self, request: Request) -> None:
+        self.under_way.discard(request)
+
+    def _on_failed(self, request: Request) -> None:
+        self.under_way.discard(request)
+        if request.failure != _ABORTED:
+            self.failed.append(f"{request.method} {request.url}: {request.failure}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 500:
+            self.failed.append(f"{response.request.method} {response.url}: status {response.status}")
+
+    def _on_crash(self, page: Page) -> None:
+        self.crashed = True
+
+
+class Visitor:
+    """A headless Chromium at the application's edge; see :func:`visitor`."""
+
+    def __init__(self, world: World, chromium: Browser, base_url: str, profiles: Profiles) -> None:
+        self._world = world
+        self._chromium = chromium
+        self._base_url = base_url
+        self._profiles = profiles
+        self._password = users.password(world)
+
+    def walk(self, journey: Journey, marker: str) -> dict[str, Any]:
+        """Walk a journey, those that it comes after first, as a fresh user; a screenshot of where it ended or stopped is kept.
+
+        Args:
+            marker: stands in for ``{marker}``; unique, so that its rows are this walk's.
+
+        Returns:
+            ``journey``, ``marker``, ``steps``, ``done`` (how many of them), ``stopped`` (why, empty where it came to its end),
+            ``crashed``, ``console`` (errors), ``requests``, ``failed`` (requests without an answer or with a status >= 500),
+            ``seconds``, ``screenshot``.
+        """
+        return self._take_all(self._world.app.steps(journey), journey.name, marker, "")
+
+    def come_back(self, journey: Journey, marker: str, moment: str) -> dict[str, Any]:
+        """Take the steps ``again`` of a journey that was walked, with the cookies that its browser had; the same as :meth:`walk`.
+
+        Args:
+            moment: when ("after the upgrade").
+        """
+        return self._take_all(journey.again, journey.name, marker, moment)
+
+    def _take_all(self, steps: Sequence[Step], name: str, marker: str, moment: str) -> dict[str, Any]:
+        began = time.monotonic()
+        seen, done, stopped = _Seen(), 0, ""
+        known = {"marker": marker, "password": self._password}
+        profile = self._profiles.get(marker)
+        context = self._chromium.new_context(base_url=self._base_url, service_workers="block", storage_state=profile)
+        try:
+            context.set_default_timeout(STEP_SECONDS * 1000)
+            page = context.new_page()
+            seen.listen(page)
+            try:
+                for step in steps:
+                    if step.open is not None:
+                        seen.rest(page)
+                    _take(page, step, known)
+                    done += 1
+                seen.rest(page)
+                self._profiles[marker] = context.storage_state()
+            except Error as error:
+                done = min(done, len(steps) - 1)
+                stopped = f"{_words(steps[done], marker)}: {_first_lines(error.message)}"
+            screenshot = self._screenshot(page, f"{_slug(f'{name} {marker} {moment}')}.png")
+        finally:
+            context.close()
+        return {
+            "journey": name,
+            "marker": marker,
+            "steps": len(steps),
+            "done": done,
+            "stopped": stopped,
+            "crashed": seen.crashed,
+            "console": seen.console[:KEPT],
+            "requests": seen.requests,
+            "failed": seen.failed[:KEPT],
+            "seconds": round(time.monotonic() - began, 2),
+            "screenshot": screenshot,
+        }
+
+    def _screenshot(self, page: Page, name: str) -> str | None:
+        with contextlib.suppress(Error):  # of a page that crashed there is none, which must not hide why the journey stopped
+            return self._world.artefact(f"journeys/{name}", page.screenshot(full_page=True))
+        return None
+
+
+@contextmanager
+def visitor(world: World, profiles: Profiles | None = None) -> Iterator[Visitor]:
+    """Open a headless Chromium for the length of a block.
+
+    Args:
+        profiles: what browsers of former visitors had, for users who come back; this one's are added.
+
+    Raises:
+        ToolchainError: it does not start.
+        ClusterError: the application has no edge to go to.
+    """
+    address, ingress = users.door(world)
+    program = world.toolchain.tool("chromium").path
+    rule = f"--host-resolver-rules=MAP {ingress.host}:80 {address}"
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=program, args=[*_QUIET, "--no-proxy-server", rule])
+        except Error as error:
+            said = _first_lines(error.message)
+            raise ToolchainError(f"{program} does not start: {said}", todo="Run `seatrial doctor`.") from error
+        try:
+            yield Visitor(world, chromium, f"http://{ingress.host}", {} if profiles is None else profiles)
+        finally:
+            chromium.close()
+
+
+def _take(page: Page, step: Step, known: Mapping[str, str]) -> None:
+    """One step. Names and labels are matched in full; a page counts as opened when its requests have come to rest, for what is
+    filled in before a page's script has taken over is lost."""
+    if step.open is not None:
+        page.goto(users.fill_in(step.open, known), wait_until="networkidle")
+    elif step.fill is not None:
+        for label, text in step.fill.items():
+            page.get_by_label(users.fill_in(label, known), exact=True).fill(users.fill_in(text, known))
+    elif step.click is not None:
+        _click(page, users.fill_in(step.click, known))
+    elif step.see is not None:
+        page.get_by_text(users.fill_in(step.see, known)).first.wait_for(state="visible")
+
+
+def _click(page: Page, name: str) -> None:
+    found = [page.get_by_role(role, name=name, exact=True) for role in ROLES]
+    reduce(Locator.or_, found).first.wait_for()
+    next((locator for locator in found if locator.count()), found[0]).click()
+
+
+def _words(step: Step, marker: str) -> str:
+    """A step as a message says it; the password stays what seatrial.yaml has for it."""
+    action, value = next((key, value) for key, value in step.model_dump().items() if value is not None)
+    shown = ", ".join(f"{label} = {text}" for label, text in value.items()) if isinstance(value, Mapping) else str(value)
+    return f"{action} {users.fill_in(shown, {'marker': marker})!r}"
+
+
+def _first_lines(message: str) -> str:
+    """Playwright's words without its log of attempts."""
+    return " ".join(message.partition("Call log:")[0].split())[:300]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+# proof
+
+
+def provable(app: App) -> list[Journey]:
+    """The journeys whose rows can be counted."""
+    return [journey for journey in app.journeys if journey.proof is not None] if app.data is not None else []
+
+
+def walk_and_count(visit: Visitor, database: Database, journeys: Sequence[Journey], marker: str) -> list[dict[str, Any]]:
+    """Walk the journeys one after the other, and count their rows; see :meth:`Visitor.walk`.
+
+    Args:
+        marker: of this round; each journey adds its name, for its user is nobody else's.
+
+    Returns:
+        What was seen of each, with ``rows`` and ``expected``.
+    """
+    walks = [visit.walk(journey, marker_of(journey, marker)) for journey in journeys]
+    return [{**walk, **count_rows(database, journey, marker)} for walk, journey in zip(walks, journeys, strict=True)]
+
+
+def come_back(visit: Visitor, database: Database, journeys: Sequence[Journey], marker: str, moment: str) -> list[dict[str, Any]]:
+    """The users of a round of :func:`walk_and_count` come back; the same is returned, with ``moment``."""
+    return [
+        {
+            **visit.come_back(journey, marker_of(journey, marker), moment),
+            **count_rows(database, journey, marker),
+            "moment": moment,
+        }
+        for journey in journeys
+        if journey.again
+    ]
+
+
+def marker_of(journey: Journey, marker: str) -> str:
+    """The marker of a journey in a round."""
+    return f"{marker}-{_slug(journey.name)}"
+
+
+def count_rows(database: Database, journey: Journey, marker: str) -> dict[str, int]:
+    """How many rows a journey has left in a round, and how many it should have."""
+    assert journey.proof is not None, "only journeys with a proof are counted"
+    sql = users.fill_in(journey.proof, {"marker": marker_of(journey, marker)})
+    return {"rows": int(database.value(sql)), "expected": journey.rows}
+
+
+def faults_of(walk: Mapping[str, Any], *, while_: str) -> list[Fault]:
+    """Where a journey stopped, which of its requests failed, and rows that are not there.
+
+    Args:
+        walk: one of :func:`walk_and_count`.
+        while_: when it was walked ("under revision 1").
+    """
+    if walk["crashed"]:
+        return []
+    subject = f"journey {walk['journey']!r} {while_}"
+    faults = []
+    if walk["stopped"]:
+        found = f"stopped at step {walk['done'] + 1} of {walk['steps']}: {walk['stopped']}"
+        faults.append(Fault(subject, found, "every step", "Look at its screenshot and the console's errors"))
+    if walk["failed"]:
+        found = f"{len(walk['failed'])} of {walk['requests']} requests failed, the first: {walk['failed'][0]}"
+        faults.append(Fault(subject, found, "every request answered", "See the log of the component that answers there"))
+    if walk["rows"] != walk["expected"]:
+        mend = "See whether the page's request reached the backend and its database"
+        faults.append(Fault(subject, f"{walk['rows']} rows in the database", f"{walk['expected']}", mend))
+    return faults
+
+
+def unknown_of(walk: Mapping[str, Any], *, while_: str) -> list[str]:
+    """What cannot be told because the browser itself gave up."""
+    return [f"the browser crashed in the journey {walk['journey']!r} {while_}"] if walk["crashed"] else []
+
+
+def seen(walk: Mapping[str, Any], *, while_: str) -> Evidence:
+    """The evidence of one walk."""
+    text = f"{walk['journey']!r} {while_}: {walk['done']} of {walk['steps']} steps in {walk['seconds']} s, {walk['rows']} rows"
+    errors = f", {len(walk['console'])} console errors" if walk["console"] else ""
+    return Evidence(text + errors, data=dict(walk), artefact=walk["screenshot"])

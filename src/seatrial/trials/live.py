@@ -1,0 +1,164 @@
+"""What trials read of live objects: pods and workloads as small plain facts, and who belongs to which component.
+
+Everything is found by labels (:meth:`seatrial.app.App.labels`), never by names that a chart made up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from functools import wraps
+from typing import Any, TypeVar
+
+from seatrial.app import App
+from seatrial.chart import workloads
+from seatrial.tools.kube import Kube, Object, selector_of
+from seatrial.world import World
+
+TEMPLATE_HASH = "pod-template-hash"
+HELPER = "seatrial.dev/helper"
+"""Label of every object that a trial adds to the application's namespace; such pods are no part of the application."""
+
+T = TypeVar("T")
+
+_shared: dict[tuple[str, Callable[..., Any]], Future[Any]] = {}
+_shared_lock = threading.Lock()
+
+
+def once(observe: Callable[[World], T]) -> Callable[[World], T]:
+    """Decorator: the observation is made once in a run, however many others stand on it; all get the same data."""
+
+    @wraps(observe)
+    def shared(world: World) -> T:
+        key = (world.run_id, observe)
+        with _shared_lock:
+            mine = key not in _shared
+            future: Future[T] = _shared.setdefault(key, Future())
+        if mine:
+            try:
+                future.set_result(observe(world))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
+
+    return shared
+
+
+def selector(app: App, component: str | None = None) -> str:
+    """Label selector of the release's objects, or of one component's."""
+    return selector_of(app.labels(component))
+
+
+def component_of(app: App, item: Mapping[str, Any]) -> str | None:
+    """Name in seatrial.yaml of the component that an object belongs to."""
+    labels = workloads.labels_of(item)
+    return next((name for name in app.components if app.labels(name).items() <= labels.items()), None)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod's Ready condition is true and it is not on its way out."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def restarts(pod: Mapping[str, Any]) -> int:
+    """Restarts of the pod's containers, initContainers left out: they may try again while they wait."""
+    return sum(status.get("restartCount", 0) for status in pod.get("status", {}).get("containerStatuses") or [])
+
+
+def pod_facts(app: App, pod: Mapping[str, Any]) -> dict[str, Any]:
+    """What judges need of a pod."""
+    status = pod.get("status", {})
+    return {
+        "name": pod["metadata"]["name"],
+        "uid": pod["metadata"]["uid"],
+        "component": component_of(app, pod),
+        "labels": dict(workloads.labels_of(pod)),
+        "phase": status.get("phase"),
+        "ready": is_ready(pod),
+        "leaving": bool(pod["metadata"].get("deletionTimestamp")),
+        "ip": status.get("podIP"),
+        "restarts": restarts(pod),
+        "images": {entry["name"]: entry.get("imageID", "") for entry in status.get("containerStatuses") or []},
+        "waiting": [
+            f"{entry['name']}: {state.get('reason')} {state.get('message', '')}".strip()
+            for entry in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
+            if (state := entry.get("state", {}).get("waiting"))
+        ],
+    }
+
+
+def app_pods(kube: Kube, app: App, component: str | None = None) -> list[Object]:
+    """Pods of the application's components; helpers, test pods and pods that have ended are left out."""
+    found = kube.find("Pod", app.namespace, selector(app, component))
+    return [pod for pod in found if is_of_app(app, pod)]
+
+
+def is_of_app(app: App, pod: Mapping[str, Any]) -> bool:
+    """Whether a pod belongs to one of the components and is there to stay."""
+    ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return component_of(app, pod) is not None and HELPER not in workloads.labels_of(pod) and not ended
+
+
+def ready_pods(kube: Kube, app: App, component: str) -> list[Object]:
+    """Ready pods of a component, oldest first."""
+    found = [pod for pod in app_pods(kube, app, component) if is_ready(pod)]
+    return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+
+
+def workload_of(kube: Kube, app: App, component: str) -> Object | None:
+    """The Deployment or StatefulSet of a component."""
+    for kind in ("Deployment", "StatefulSet"):
+        found = kube.find(kind, app.namespace, selector(app, component))
+        if found:
+            return found[0]
+    return None
+
+
+def service_of(kube: Kube, app: App, component: str) -> Object | None:
+    """The Service of a component; one with an address of its own is preferred to a headless one."""
+    found = kube.find("Service", app.namespace, selector(app, component))
+    found.sort(key=lambda service: service["spec"].get("clusterIP") == "None")
+    return found[0] if found else None
+
+
+def service_port(service: Mapping[str, Any], wanted: int | None) -> int:
+    """The port of a Service: the one that seatrial.yaml names if it has it, else its first."""
+    numbers = [int(port["port"]) for port in service["spec"].get("ports") or []]
+    return wanted if wanted in numbers and wanted is not None else numbers[0]
+
+
+def main_container(app: App, component: str, pod: Mapping[str, Any]) -> str:
+    """Name of the container that listens on the component's port, else of the first."""
+    found = workloads.containers({"kind": "Pod", **pod}, init=False)
+    for container in found:
+        if any(port.get("containerPort") == app.components[component].port for port in workloads.ports(container)):
+            return container.name
+    return found[0].name
+
+
+def autoscaler_of(kube: Kube, app: App, workload: Mapping[str, Any]) -> Object | None:
+    """The HorizontalPodAutoscaler that owns a workload's replicas."""
+    for item in kube.find("HorizontalPodAutoscaler", app.namespace):
+        target = item["spec"]["scaleTargetRef"]
+        if (target["kind"], target["name"]) == (workload["kind"], workload["metadata"]["name"]):
+            return item
+    return None
+
+
+def ready_addresses(slices: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Addresses that EndpointSlices call ready. Unset means ready (discovery.k8s.io/v1)."""
+    return {
+        address
+        for item in slices
+        for endpoint in item.get("endpoints") or []
+        if endpoint.get("conditions", {}).get("ready") is not False
+        for address in endpoint["addresses"]
+    }
+
+
+SERVICE_NAME = "kubernetes.io/service-name"
+"""Label by which an EndpointSlice names its Service."""

@@ -1,0 +1,369 @@
+"""Network policies, tried from the application's own pods (M4-NP-01, M4-NP-02).
+
+Every probe is made twice: once under a temporary policy that allows everything in the application's namespace (policies add up),
+which shows that a listener stands there and that this very probe reaches it; and once under the application's own policies. Only
+then does "denied" mean that a policy denied it. What the control did not reach is unknown, never denied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from seatrial.app import App
+from seatrial.chart import workloads
+from seatrial.cluster.ownership import Owner
+from seatrial.cluster.provider import Cluster
+from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools.kube import Kube, Object
+from seatrial.trials import live, probe_pod
+from seatrial.trials.answers import attach_sources, helper_labels
+from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN, Reach, Source
+from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.world import World
+
+ALLOW_ALL = "seatrial-allow-all"
+STRANGER = "stranger"
+"""A fresh pod in the application's namespace with no label of it."""
+INGRESS = "ingress"
+TEST = "test"
+ELSEWHERE = "elsewhere:"
+"""Prefix of pods in another namespace with the labels of a component."""
+OUTSIDE = "outside the cluster"
+
+STRANGER_PORT = 8080
+EFFECT_SECONDS = 20.0
+"""How long a policy may take to reach the node."""
+SETTLE_SECONDS = 0.5
+"""Between two tries whether a policy has reached the node, which sends no event."""
+
+Cell = tuple[str, str, int]
+"""From, to, port."""
+
+
+@live.once
+def observe_matrix(world: World) -> dict[str, Any]:
+    """All sources against all destinations and ports, under control and under the application's policies.
+
+    Returns:
+        ``cells`` (from, to, port, control, found: outcomes; how), ``routes`` (declared: from, to, port), ``passes``,
+        ``policies`` (default-deny ones with their types), ``loopback`` (how many cells were left out because a pod is always
+        allowed to reach itself), ``left`` (ephemeral containers that could not be stopped).
+    """
+    kube, app, cluster = world.kube, world.app, world.cluster
+    passes = int(world.window("M4-NP-02", "passes"))
+    listeners: dict[str, Source] = {}
+    try:
+        listeners = attach_listeners(world)
+        with (
+            helper_namespace(kube, world, "elsewhere") as elsewhere,
+            probe_pod.helpers(kube, _helpers(world, elsewhere)) as helpers,
+        ):
+            sources = {**attach_sources(world), **helpers}
+            targets = _targets(app, listeners, helpers[STRANGER])
+            with outside_listener(cluster) as outside:
+                targets += [(OUTSIDE, address, port) for address, port in outside]
+                cells, control, found = _both(kube, app, sources, targets, passes)
+    finally:
+        left = probe_pod.detach(cluster, kube, list(listeners.values()))
+    return {
+        "cells": [_row(cell, control[cell], [result[cell] for result in found]) for cell in cells],
+        "routes": [{"from": route.source, "to": route.target, "port": route.port} for route in app.routes],
+        "components": list(app.components),
+        "passes": passes,
+        "policies": [_policy(item) for item in kube.find("NetworkPolicy", app.namespace)],
+        "namespace": app.namespace,
+        "left": left,
+        "outside": bool(outside),
+    }
+
+
+def _row(cell: Cell, control: Reach, found: Sequence[Reach]) -> dict[str, Any]:
+    return {
+        "from": cell[0],
+        "to": cell[1],
+        "port": cell[2],
+        "control": control.outcome,
+        "control_how": control.how,
+        "found": [one.outcome for one in found],
+        "how": [one.how for one in found],
+    }
+
+
+def _policy(item: Object) -> dict[str, Any]:
+    spec = item["spec"]
+    return {
+        "name": item["metadata"]["name"],
+        "empty": not (spec.get("podSelector") or {}).get("matchLabels")
+        and not (spec.get("podSelector") or {}).get("matchExpressions"),
+        "types": spec.get("policyTypes") or ["Ingress"],
+        "ingress": spec.get("ingress") or [],
+        "egress": spec.get("egress") or [],
+    }
+
+
+# who takes part
+
+
+def attach_listeners(world: World) -> dict[str, Source]:
+    """For each component an agnhost container in its youngest ready pod, listening on every port that the pod itself does not."""
+    kube, app = world.kube, world.app
+
+    def one(name: str) -> Source | None:
+        pods = live.ready_pods(kube, app, name)
+        ports = _ports(app, but=app.components[name].port)
+        return probe_pod.attach(kube, pods[-1], name="seatrial-listener", ports=ports) if pods else None
+
+    with ThreadPoolExecutor(4) as pool:
+        attached = dict(zip(app.components, pool.map(one, app.components), strict=True))
+    return {name: source for name, source in attached.items() if source is not None}
+
+
+def _ports(app: App, *, but: int | None = None) -> list[int]:
+    return sorted({component.port for component in app.components.values()} - {but})
+
+
+def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
+    """Pods of our own: the test pod's double, a stranger, the ingress controller's double, and impostors in another namespace."""
+    app, cluster = world.app, world.cluster
+    pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT]))}
+    if any(route.source == TEST for route in app.routes):
+        pods[TEST] = (app.namespace, probe_pod.helper_pod("seatrial-test", helper_labels(world), never_ready=True))
+    if app.ingress is not None and cluster.ephemeral and cluster.ingress_namespace:
+        pods[INGRESS] = (
+            cluster.ingress_namespace,
+            probe_pod.helper_pod("seatrial-ingress", _controller_labels(world), never_ready=True),
+        )
+    for name in app.components:
+        labels = _labels_of(world, name)
+        pods[ELSEWHERE + name] = (elsewhere, probe_pod.helper_pod(f"seatrial-{name}", labels))
+    return pods
+
+
+def _labels_of(world: World, component: str) -> dict[str, str]:
+    pods = live.app_pods(world.kube, world.app, component)
+    labels = dict(workloads.labels_of(pods[0])) if pods else {}
+    return {key: value for key, value in labels.items() if key != live.TEMPLATE_HASH}
+
+
+def _controller_labels(world: World) -> dict[str, str]:
+    """Labels of the ingress controller's pods, without the one by which its ReplicaSet would adopt another pod."""
+    for pod in world.kube.find("Pod", world.cluster.ingress_namespace):
+        if live.is_ready(pod) and live.HELPER not in workloads.labels_of(pod):
+            return {key: value for key, value in workloads.labels_of(pod).items() if key != live.TEMPLATE_HASH}
+    return {}
+
+
+@contextmanager
+def helper_namespace(kube: Kube, world: World, word: str) -> Iterator[str]:
+    """A namespace beside the application's for the length of a block; its name ends in ``word``."""
+    name = f"{world.app.namespace[:40]}-{word}"
+    labels = {**Owner.current().object_labels(world.run_id), live.HELPER: "true"}
+    if kube.delete("Namespace", name):
+        kube.wait_gone("Namespace", name, timeout=60)
+    kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    try:
+        kube.wait(
+            "ServiceAccount",
+            name,
+            lambda known: True if "default" in known else None,
+            what=f"the namespace {name} to get its service account",
+            timeout=30,
+        )
+        yield name
+    finally:
+        kube.delete("Namespace", name)
+
+
+def _targets(app: App, listeners: Mapping[str, Source], stranger: Source) -> list[tuple[str, str, int]]:
+    """Destination, address, port."""
+    found = [(name, source.address, port) for name, source in listeners.items() for port in _ports(app)]
+    return [*found, (STRANGER, stranger.address, STRANGER_PORT)]
+
+
+@contextmanager
+def outside_listener(cluster: Cluster) -> Iterator[list[tuple[str, int]]]:
+    """A listener outside the cluster that its node can reach: on this machine, at the node's gateway. None where it is not ours.
+
+    Yields:
+        [(address, port)], or nothing.
+    """
+    done = cluster.node_exec(["ip", "-4", "route", "show", "default"], 10)
+    words = done.stdout.split()
+    address = words[words.index("via") + 1] if "via" in words else ""
+    with contextlib.ExitStack() as stack:
+        try:
+            listener = stack.enter_context(socket.create_server((address, 0), backlog=64)) if address else None
+        except OSError:
+            listener = None  # the gateway is another machine's, as with Docker Desktop: the control tells
+        if listener is None:
+            yield []
+            return
+        thread = threading.Thread(target=_accept, args=(listener,), name="outside listener", daemon=True)
+        thread.start()
+        try:
+            yield [(address, listener.getsockname()[1])]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(timeout=5)
+
+
+def _accept(listener: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # shut down
+        connection.close()
+
+
+# the probes
+
+
+def _both(
+    kube: Kube, app: App, sources: Mapping[str, Source], targets: Sequence[tuple[str, str, int]], passes: int
+) -> tuple[list[Cell], dict[Cell, Reach], list[dict[Cell, Reach]]]:
+    """The control, then, as soon as the application's own policies are in force again, the passes."""
+
+    def probe(only: Collection[Cell] | None = None) -> dict[Cell, Reach]:
+        return _probe(kube, sources, targets, only)
+
+    with allow_all(kube, app.namespace):
+        control = _settled(probe, lambda cell: True)
+    first = _settled(probe, lambda cell: allowed(app.routes, cell))
+    return list(control), control, [first, *(probe() for _ in range(passes - 1))]
+
+
+def allowed(routes: Sequence[Any], cell: Cell) -> bool:
+    """Whether a cell is a declared route."""
+    return any((route.source, route.target, route.port) == cell for route in routes)
+
+
+def _settled(
+    probe: Callable[[Collection[Cell] | None], dict[Cell, Reach]], expected: Callable[[Cell], bool]
+) -> dict[Cell, Reach]:
+    """Probe until the policy that was just changed has reached every pod: what is not as expected is tried again for a while."""
+    deadline = time.monotonic() + EFFECT_SECONDS
+    result = probe(None)
+    while wrong := {cell for cell, reach in result.items() if (reach.outcome == REACHED) is not expected(cell)}:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(SETTLE_SECONDS)
+        result |= probe(wrong)
+    return result
+
+
+def _probe(
+    kube: Kube, sources: Mapping[str, Source], targets: Sequence[tuple[str, str, int]], only: Collection[Cell] | None
+) -> dict[Cell, Reach]:
+    """One exec per source, side by side; only the stranger is asked to leave the cluster. ``only``: these cells and no others."""
+
+    def from_one(name: str) -> dict[Cell, Reach]:
+        source = sources[name]
+        mine = [
+            (to, address, port)
+            for to, address, port in targets
+            if address != source.address and (to != OUTSIDE or name == STRANGER) and (only is None or (name, to, port) in only)
+        ]
+        if not mine:
+            return {}
+        try:
+            reached = probe_pod.reach(kube, source, [(address, port) for _, address, port in mine])
+        except SeatrialError as error:
+            reached = [Reach(UNKNOWN, str(error))] * len(mine)
+        return {(name, to, port): reach for (to, _, port), reach in zip(mine, reached, strict=True)}
+
+    with ThreadPoolExecutor(len(sources)) as pool:
+        return {cell: reach for part in pool.map(from_one, sources) for cell, reach in part.items()}
+
+
+@contextmanager
+def allow_all(kube: Kube, namespace: str) -> Iterator[None]:
+    """A policy that allows everything in a namespace, for the length of a block."""
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": ALLOW_ALL, "labels": {live.HELPER: "true"}},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]},
+    }
+    kube.apply(policy, namespace)
+    try:
+        yield
+    finally:
+        if not kube.delete("NetworkPolicy", ALLOW_ALL, namespace):
+            raise ClusterError(f"somebody removed the policy {ALLOW_ALL} while it was needed", todo="Run the trial again.")
+
+
+# judges
+
+
+def judge_default_deny(seen: Mapping[str, Any]) -> Verdict:
+    """M4-NP-01: a policy denies both directions for every pod, and a stranger neither reaches anything nor is reached."""
+    faults: list[Fault] = []
+    for direction in ("Ingress", "Egress"):
+        if not any(_denies(policy, direction) for policy in seen["policies"]):
+            found = f"no policy with an empty podSelector that denies {direction.lower()}"
+            faults.append(
+                Fault(
+                    f"namespace {seen['namespace']}",
+                    found,
+                    "default deny",
+                    "Add a NetworkPolicy that selects all pods and allows nothing",
+                )
+            )
+    cells = [cell for cell in seen["cells"] if STRANGER in (cell["from"], cell["to"])]
+    more, unknown = _cell_faults(cells, lambda cell: False)
+    if not any(cell["to"] == OUTSIDE for cell in cells):
+        unknown.append("no listener outside the cluster could be placed, so whether a stranger reaches the internet is not known")
+    evidence = [Evidence(f"{len(cells)} probes from and to an unlabelled pod", data=cells)]
+    return judge(len(cells), "probes", faults + more, unknown=unknown, evidence=evidence)
+
+
+def _denies(policy: Mapping[str, Any], direction: str) -> bool:
+    return policy["empty"] and direction in policy["types"] and not policy[direction.lower()]
+
+
+def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
+    """M4-NP-02: allowed exactly where a route is declared, in every pass; everything else denied although something listened."""
+    routes = {(route["from"], route["to"], route["port"]) for route in seen["routes"]}
+    cells = [cell for cell in seen["cells"] if STRANGER not in (cell["from"], cell["to"]) and cell["to"] != OUTSIDE]
+    faults, unknown = _cell_faults(cells, lambda cell: (cell["from"], cell["to"], cell["port"]) in routes)
+    probed = {(cell["from"], cell["to"], cell["port"]) for cell in cells}
+    unknown += [f"the route {who} -> {to}:{port} was not probed" for who, to, port in sorted(routes - probed)]
+    allowed_cells = sum((cell["from"], cell["to"], cell["port"]) in routes for cell in cells)
+    text = (
+        f"{len(cells)} cells in {seen['passes']} passes: {allowed_cells} to be allowed, {len(cells) - allowed_cells} to be denied"
+    )
+    evidence = [
+        Evidence(text, data=cells),
+        Evidence("the kubelet's own traffic, and a pod's traffic to itself, are no part of it"),
+    ]
+    evidence += [Evidence(f"an ephemeral container stays until its pod goes: {left}") for left in seen["left"]]
+    return judge(len(cells) * seen["passes"], "probes", faults, unknown=unknown, evidence=evidence)
+
+
+def _cell_faults(
+    cells: Sequence[Mapping[str, Any]], is_allowed: Callable[[Mapping[str, Any]], bool]
+) -> tuple[list[Fault], list[str]]:
+    faults, unknown = [], []
+    for cell in cells:
+        subject = f"{cell['from']} -> {cell['to']}:{cell['port']}"
+        if UNKNOWN in cell["found"]:
+            unknown.append(f"{subject}: {cell['how'][cell['found'].index(UNKNOWN)]}")
+        elif is_allowed(cell):
+            if DENIED in cell["found"]:
+                how = cell["how"][cell["found"].index(DENIED)]
+                faults.append(Fault(subject, how, "a connection: the route is declared", "Open it in both directions' policies"))
+        elif REACHED in cell["found"]:
+            faults.append(Fault(subject, "connected", "denied: no route is declared", "Close it, or declare it in seatrial.yaml"))
+        elif cell["control"] != REACHED:
+            unknown.append(
+                f"{subject} was denied, but the control did not reach it either ({cell['control_how']}): nothing follows"
+            )
+    return faults, unknown

@@ -1,0 +1,183 @@
+"""Data outlives the database's pod (M4-PERS-01), and /ready tells the truth meanwhile (M2-HEALTH-02). One outage, two judges."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seatrial.errors import ClusterError
+from seatrial.tools.kube import Kube, Object
+from seatrial.trials import edge, exchanges, live, probe_pod, steady, users
+from seatrial.trials.answers import helper_labels
+from seatrial.trials.database import Database, lost, marker, rows_of
+from seatrial.trials.probe_pod import Source
+from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.world import World
+
+ASK_SECONDS = 0.5
+"""Between two questions to a health endpoint: HTTP has no watch."""
+GONE_SECONDS = 90.0
+RECORDS = 3
+
+
+@live.once
+def observe_outage(world: World) -> dict[str, Any]:
+    """Take the database's pod away by scaling to 0, ask the backends, bring it back, and compare all rows.
+
+    Returns:
+        ``wrote`` (answers to records made through the application just before), ``before`` and ``after`` (fingerprints),
+        ``claims`` (uids, before and after), ``pods`` (uids), ``asked`` (see :func:`_ask`: ``unready`` and ``ready``), ``gone``
+        (seconds until the pod was), ``usable`` (seconds from scaling back until the edge answers), ``restarts``, ``limits``.
+    """
+    kube, app = world.kube, world.app
+    assert app.data is not None, "applies_when: database"
+    workload = live.workload_of(kube, app, app.data.component)
+    if workload is None:
+        raise ClusterError(f"component {app.data.component} has no workload", todo="Label it app.kubernetes.io/component.")
+    limits = {"usable": float(world.limit("M4-PERS-01", "usable"))}
+    limits |= {key: float(world.limit("M2-HEALTH-02", key)) for key in ("unready", "ready")}
+    if app.ingress is not None:
+        users.named(world, users.USER)  # who asks at the edge at the end: a row that must not be new then
+    wrote = exchanges.write(world, marker(world.run_id, "outage"), RECORDS)
+    database = Database(kube, app, app.data)
+    before = _state(kube, world, database)
+    targets = _targets(kube, world)
+    scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
+    client = probe_pod.helper_pod("seatrial-outage", helper_labels(world))
+    with probe_pod.helpers(kube, {"client": (app.namespace, client)}) as sources:
+        try:
+            began = time.monotonic()
+            kube.scale(*scaled, 0)
+            unready = _ask(kube, sources["client"], targets, wanted=503, limit=limits["unready"] + 10)
+            kube.wait_gone("Pod", database.pod["metadata"]["name"], app.namespace, timeout=GONE_SECONDS)
+            gone = round(time.monotonic() - began, 1)
+        finally:
+            again = time.monotonic()
+            kube.scale(*scaled, steady.desired(workload))
+        ready = _ask(kube, sources["client"], targets, wanted=200, limit=limits["usable"])
+    usable = _usable(kube, world, workload, again, limits["usable"] + 30)
+    return {
+        "wrote": wrote,
+        "before": before,
+        "after": _state(kube, world, Database(kube, app, app.data)),
+        "asked": {"unready": unready, "ready": ready},
+        "gone": gone,
+        "usable": usable,
+        "limits": limits,
+    }
+
+
+def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
+    names = [
+        volume["persistentVolumeClaim"]["claimName"]
+        for volume in database.pod["spec"].get("volumes") or []
+        if "persistentVolumeClaim" in volume
+    ]
+    claims = [kube.read("PersistentVolumeClaim", name, world.app.namespace) for name in names]
+    return {
+        "tables": database.fingerprint(),
+        "claims": [claim["metadata"]["uid"] for claim in claims if claim],
+        "pod": database.pod["metadata"]["uid"],
+        "restarts": {
+            pod["metadata"]["name"]: live.restarts(pod)
+            for name in world.app.having("backend")
+            for pod in live.app_pods(kube, world.app, name)
+        },
+    }
+
+
+def _targets(kube: Kube, world: World) -> dict[str, tuple[str, str]]:
+    """Pod -> URLs of its readiness and its liveness, for the backends whose readiness is not their liveness."""
+    found = {}
+    for name, component in world.app.having("backend").items():
+        for pod in live.ready_pods(kube, world.app, name):
+            base = f"http://{pod['status']['podIP']}:{component.port}"
+            if component.health is not None:
+                found[pod["metadata"]["name"]] = (base + component.health.ready, base + component.health.live)
+    return found
+
+
+def _ask(
+    kube: Kube, source: Source, targets: Mapping[str, tuple[str, str]], *, wanted: int, limit: float
+) -> dict[str, dict[str, Any]]:
+    """Ask every pod until its readiness has the wanted status, no longer than the limit.
+
+    Returns:
+        pod -> ``seconds`` (None where it never did), ``last`` (status), ``live`` (statuses of its liveness meanwhile).
+    """
+    began = time.monotonic()
+    found: dict[str, dict[str, Any]] = {pod: {"seconds": None, "last": None, "live": []} for pod in targets}
+    while time.monotonic() - began < limit:
+        open_pods = [pod for pod, entry in found.items() if entry["seconds"] is None]
+        if not open_pods:
+            break
+        answers = probe_pod.fetch(kube, source, [url for pod in open_pods for url in targets[pod]])
+        for index, pod in enumerate(open_pods):
+            ready, alive = answers[2 * index], answers[2 * index + 1]
+            found[pod]["last"] = ready.status
+            found[pod]["live"].append(alive.status)
+            if ready.status == wanted:
+                found[pod]["seconds"] = round(time.monotonic() - began, 1)
+        time.sleep(ASK_SECONDS)
+    return found
+
+
+def _usable(kube: Kube, world: World, workload: Object, again: float, limit: float) -> float:
+    """Seconds until every workload is rolled out and the edge answers well."""
+    rest = [item for name in world.app.components if (item := live.workload_of(kube, world.app, name)) is not None]
+    steady.wait_rolled_out(kube, world.app.namespace, [workload, *rest], timeout=limit)
+    if world.app.ingress is not None:
+        edge.wait_calm(world, timeout=limit)
+    return round(time.monotonic() - again, 1)
+
+
+def judge_persistence(seen: Mapping[str, Any]) -> Verdict:
+    """M4-PERS-01: another pod on the same claim with the same rows, and the application usable in time."""
+    before, after, limits = seen["before"], seen["after"], seen["limits"]
+    faults = [fault for answer in seen["wrote"] for fault in exchanges.faults_of(answer)]
+    faults += lost(before["tables"], after["tables"], while_="after the database's pod was deleted")
+    if before["claims"] != after["claims"] or not after["claims"]:
+        found = f"claim {after['claims'] or 'none'}"
+        faults.append(Fault("database", found, f"the same claim {before['claims']}", "Use a volumeClaimTemplate"))
+    if seen["usable"] > limits["usable"]:
+        faults.append(
+            Fault("application", f"usable after {seen['usable']} s", f"within {limits['usable']:g} s", "See which pod came last")
+        )
+    unknown = []
+    if not seen["wrote"]:
+        unknown.append("seatrial.yaml names no writing exchange under ingress, so no record was made through the application")
+    if before["pod"] == after["pod"]:
+        unknown.append("the database's pod was not replaced")
+    text = f"pod gone after {seen['gone']} s, application usable {seen['usable']} s after its return, "
+    text += f"{rows_of(after['tables'])} rows kept"
+    evidence = [Evidence(text, data={"before": before["tables"], "after": after["tables"]})]
+    return judge(rows_of(after["tables"]), "rows", faults, unknown=unknown, evidence=evidence)
+
+
+def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
+    """M2-HEALTH-02: without the database /ready is 503 and /health 200; with it /ready is 200 again, and nothing restarted."""
+    faults: list[Fault] = []
+    limits, asked = seen["limits"], seen["asked"]
+    for moment, status, limit in (("without the database", 503, limits["unready"]), ("with it back", 200, limits["ready"])):
+        for pod, entry in asked["unready" if status == 503 else "ready"].items():
+            if entry["seconds"] is None or entry["seconds"] > limit:
+                found = f"readiness {entry['last']}" if entry["seconds"] is None else f"{status} after {entry['seconds']} s"
+                faults.append(
+                    Fault(f"Pod {pod} {moment}", found, f"{status} within {limit:g} s", "Let readiness ask the database")
+                )
+            bad = sorted({str(one) for one in entry["live"] if one != 200})
+            if bad and status == 503:
+                mend = "Let liveness ask nobody else"
+                faults.append(Fault(f"Pod {pod} {moment}", f"liveness {', '.join(bad)}", "200 all the while", mend))
+    faults += _restart_faults(seen["before"]["restarts"], seen["after"]["restarts"])
+    judged = sum(len(entry["live"]) for entry in asked["unready"].values()) + len(asked["ready"])
+    return judge(judged, "answers", faults, evidence=[Evidence("seconds until /ready said so", data=dict(asked))])
+
+
+def _restart_faults(before: Mapping[str, int], after: Mapping[str, int]) -> Sequence[Fault]:
+    return [
+        Fault(f"Pod {pod}", f"restarts {count} -> {after.get(pod, 'gone')}", "no restart", "Let liveness ask nobody else")
+        for pod, count in before.items()
+        if after.get(pod) != count
+    ]

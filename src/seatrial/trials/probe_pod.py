@@ -1,0 +1,383 @@
+"""Where probes start and end: agnhost pods of a trial's own, and agnhost containers beside the application's processes.
+
+An ephemeral container shares its pod's network, so a probe from it is a probe from that pod, whatever its image holds. One exec
+carries many probes: a shell script in agnhost's image, whose output is read line by line. Three outcomes: reached, denied, or
+unknown where the probe itself failed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial.cluster.images import AGNHOST
+from seatrial.cluster.provider import Cluster
+from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools.kube import Kube, Object
+from seatrial.trials.live import HELPER
+
+NEVER_READY = "seatrial.dev/never"
+"""Readiness gate that nobody sets: the pod has the labels of a component, and no Service ever sends it traffic."""
+
+START_SECONDS = 60.0
+REACHED, DENIED, UNKNOWN = "reached", "denied", "unknown"
+_DENYING = ("no route", "unreachable", "prohibited", "not permitted", "reset by peer")
+"""What the kernel says, beyond a refusal or silence, where a packet filter rejects a connection."""
+
+_FIND = 'a=$(command -v agnhost) || a=/agnhost; b=/bin/busybox; [ -x $b ] || b=""'
+
+
+@dataclass(frozen=True)
+class Source:
+    """A container that probes start from.
+
+    Attributes:
+        pod, namespace, container: where to exec.
+        address: IP of the pod.
+        ephemeral: it sits beside the application's own container.
+    """
+
+    pod: str
+    namespace: str
+    container: str
+    address: str
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One attempt to connect.
+
+    Attributes:
+        outcome: ``reached``, ``denied`` or ``unknown``.
+        how: ``connected``, ``refused``, ``timeout``, or the words of the probe.
+    """
+
+    outcome: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP request from inside.
+
+    Attributes:
+        status: HTTP status; None where there was no answer.
+        headers: names in lower case.
+        seconds: until the whole answer was there, to the hundredth.
+        at: when it was there, seconds since 1970, by the node's clock.
+        error: what the client said where there was no answer.
+    """
+
+    url: str
+    status: int | None
+    headers: Mapping[str, str]
+    body: str
+    seconds: float
+    at: int
+    error: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data, the body cut to 500 characters."""
+        return {**self.__dict__, "headers": dict(self.headers), "body": self.body[:500]}
+
+
+# pods of a trial's own
+
+
+def helper_pod(
+    name: str, labels: Mapping[str, str], *, ports: Sequence[int] = (), never_ready: bool = False, http: bool = False
+) -> Object:
+    """An agnhost pod that fits any Pod Security level and asks for next to nothing; all its probes at once take some memory.
+
+    Args:
+        ports: TCP ports that it listens on.
+        never_ready: it bears a component's labels and must get none of its traffic.
+        http: it answers HTTP on the first port as ``agnhost netexec`` does, in place of listening only.
+    """
+    arguments = ["netexec", f"--http-port={ports[0]}", "--udp-port=-1"] if http else ["porter" if ports else "pause"]
+    spec: Object = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 1001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {
+                "name": "helper",
+                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}},
+                **_container(arguments, () if http else ports),
+            }
+        ],
+    }
+    if never_ready:
+        spec["readinessGates"] = [{"conditionType": NEVER_READY}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {**labels, HELPER: "true"}}, "spec": spec}
+
+
+def _container(arguments: Sequence[str], listening: Sequence[int]) -> Object:
+    return {
+        "image": AGNHOST,
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(arguments),
+        "env": [{"name": f"SERVE_PORT_{port}", "value": "open"} for port in listening],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "runAsUser": 1001,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+@contextmanager
+def helpers(kube: Kube, pods: Mapping[str, tuple[str, Object]]) -> Iterator[dict[str, Source]]:
+    """Run pods for the length of a block.
+
+    Args:
+        pods: key -> (namespace, pod).
+
+    Yields:
+        key -> where to probe from, as soon as all of them run.
+    """
+    try:
+        for namespace, pod in pods.values():
+            kube.delete("Pod", pod["metadata"]["name"], namespace, grace=0)
+            kube.wait_gone("Pod", pod["metadata"]["name"], namespace, timeout=START_SECONDS)
+            kube.create(pod, namespace)
+        yield {key: _running(kube, namespace, pod["metadata"]["name"]) for key, (namespace, pod) in pods.items()}
+    finally:
+        for namespace, pod in pods.values():
+            kube.delete("Pod", pod["metadata"]["name"], namespace, grace=0)
+
+
+def _running(kube: Kube, namespace: str, name: str) -> Source:
+    def until(known: dict[str, Object]) -> str | None:
+        status = known.get(name, {}).get("status", {})
+        states = [entry.get("state", {}) for entry in status.get("containerStatuses") or []]
+        return str(status["podIP"]) if status.get("podIP") and any("running" in state for state in states) else None
+
+    address = kube.wait("Pod", namespace, until, what=f"the helper pod {name} to run", timeout=START_SECONDS, why_not=_states)
+    return Source(name, namespace, "helper", address)
+
+
+def _states(known: dict[str, Object]) -> str:
+    waiting = [
+        f"{name} is {entry['state']['waiting'].get('reason')}"
+        for name, pod in known.items()
+        for entry in pod.get("status", {}).get("containerStatuses") or []
+        if "waiting" in entry.get("state", {})
+    ]
+    return ", ".join(waiting)
+
+
+# beside the application's own containers
+
+
+def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int] = ()) -> Source:
+    """Start an agnhost container in a running pod; it shares the pod's network. Kubernetes lets it stay until the pod goes.
+
+    Args:
+        name: of the container, to which something unique is added.
+        ports: TCP ports that it listens on, beside the application's own.
+
+    Raises:
+        WaitTimeout: it did not start; the message says why.
+        ApiError: admission refuses it.
+    """
+    metadata = pod["metadata"]
+    name = f"{name}-{secrets.token_hex(3)}"
+    container = {"name": name, **_container(["porter"] if ports else ["pause"], ports)}
+    body = {"spec": {"ephemeralContainers": [container]}}
+    kube.patch("Pod", metadata["name"], metadata["namespace"], body, subresource="ephemeralcontainers", strategic=True)
+
+    def until(known: dict[str, Object]) -> bool | None:
+        state = _ephemeral_state(known.get(metadata["name"], {}), name)
+        if "terminated" in state:
+            raise ClusterError(f"the ephemeral container {name} in {metadata['name']} ended: {state['terminated'].get('reason')}")
+        return True if "running" in state else None
+
+    kube.wait(
+        "Pod", metadata["namespace"], until, what=f"the ephemeral container {name} in {metadata['name']}", timeout=START_SECONDS
+    )
+    return Source(metadata["name"], metadata["namespace"], name, pod["status"]["podIP"], ephemeral=True)
+
+
+def _ephemeral_state(pod: Mapping[str, Any], name: str) -> dict[str, Any]:
+    for entry in pod.get("status", {}).get("ephemeralContainerStatuses") or []:
+        if entry["name"] == name:
+            return dict(entry.get("state", {}))
+    return {}
+
+
+def detach(cluster: Cluster, kube: Kube, sources: Sequence[Source]) -> list[str]:
+    """Stop ephemeral containers from the node; sentences on those that could not be stopped and stay until their pod goes."""
+    left = []
+    for source in sources:
+        try:
+            pod = kube.read("Pod", source.pod, source.namespace) or {}
+            identity = next(
+                (
+                    entry.get("containerID", "").rpartition("/")[2]
+                    for entry in pod.get("status", {}).get("ephemeralContainerStatuses") or []
+                    if entry["name"] == source.container and "running" in entry.get("state", {})
+                ),
+                "",
+            )
+            if identity:
+                done = cluster.node_exec(["crictl", "stop", "--timeout=0", identity], 30)
+                left += [f"{source.pod}/{source.container}: {done.output.strip()}"] if done.returncode else []
+        except SeatrialError as error:
+            left.append(f"{source.pod}/{source.container}: {error}")
+    return left
+
+
+# probes
+
+
+def reach(kube: Kube, source: Source, targets: Sequence[tuple[str, int]], *, seconds: int = 1) -> list[Reach]:
+    """Try to connect to each target by TCP, side by side, in one exec.
+
+    Args:
+        targets: (host or address, port).
+        seconds: after this long without an answer it is denied.
+
+    Raises:
+        ExecFailed: nothing could be probed.
+    """
+    lines = [f't() {{ r=$("$a" connect --timeout={seconds}s "$2" 2>&1); echo "$1 $? $r"; }}']
+    lines += [f"t {number} {shlex.quote(_address(host, port))} &" for number, (host, port) in enumerate(targets)]
+    output = run_script(kube, source, "\n".join([_FIND, *lines, "wait"]), timeout=30 + seconds)
+    return parse_reach(output, len(targets))
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_reach(output: str, count: int) -> list[Reach]:
+    """Read ``number exit-code words`` lines; what is missing is unknown."""
+    found = {}
+    for line in output.splitlines():
+        number, _, rest = line.partition(" ")
+        code, _, words = rest.partition(" ")
+        if number.isdigit() and code.isdigit():
+            found[int(number)] = judge_connect(int(code), words)
+    return [found.get(number, Reach(UNKNOWN, "the probe said nothing")) for number in range(count)]
+
+
+def judge_connect(code: int, words: str) -> Reach:
+    """What an exit of ``agnhost connect`` means (test/images/agnhost/connect in Kubernetes)."""
+    if code == 0:
+        return Reach(REACHED, "connected")
+    kind = words.strip()
+    if kind.startswith("REFUSED"):
+        return Reach(DENIED, "refused")
+    if kind.startswith("TIMEOUT"):
+        return Reach(DENIED, "timeout")
+    if kind.startswith("OTHER") and any(part in kind for part in _DENYING):
+        return Reach(DENIED, kind.removeprefix("OTHER: "))
+    return Reach(UNKNOWN, kind or f"the probe ended with {code}")
+
+
+def fetch(kube: Kube, source: Source, urls: Sequence[str | float], *, seconds: int = 5) -> list[Answer]:
+    """GET each URL, one after the other, in one exec.
+
+    Args:
+        urls: URLs; a number in between is a pause in seconds.
+        seconds: time-out of one request.
+
+    Raises:
+        ExecFailed: nothing could be asked.
+    """
+    token = secrets.token_hex(8)
+    lines = [
+        _FIND,
+        "p() { read u _ </proc/uptime; "
+        f'o=$($b timeout {seconds} $b wget -S -q -O - "$1" 2>&1); r=$?; read v _ </proc/uptime; '
+        f'echo "{token} $r $u $v $(date +%s)"; echo "$o"; }}',
+    ]
+    lines += [f"sleep {entry}" if isinstance(entry, int | float) else f"p {shlex.quote(entry)}" for entry in urls]
+    asked = [entry for entry in urls if isinstance(entry, str)]
+    pauses = sum(entry for entry in urls if not isinstance(entry, str))
+    output = run_script(kube, source, "\n".join(lines), timeout=30 + pauses + seconds * len(asked))
+    return parse_fetch(output, token, asked)
+
+
+def parse_fetch(output: str, token: str, urls: Sequence[str]) -> list[Answer]:
+    """Read what :func:`fetch`'s script printed: for each request a line that begins with the token, then wget's output."""
+    parts = output.split(token)[1:]
+    return [_answer(url, part) for url, part in zip(urls, parts, strict=False)] + [
+        Answer(url, None, {}, "", 0.0, int(time.time()), "the probe said nothing") for url in urls[len(parts) :]
+    ]
+
+
+def _answer(url: str, part: str) -> Answer:
+    first, _, text = part.partition("\n")
+    code, began, ended, at = first.split()
+    status: int | None = None
+    headers: dict[str, str] = {}
+    rest = text.splitlines(keepends=True)
+    while rest and rest[0].startswith("  "):
+        line = rest.pop(0).strip()
+        if line.startswith("HTTP/"):
+            status, headers = int(line.split()[1]), {}
+        elif ":" in line:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+    body = "".join(rest).rstrip("\n")
+    error = ""
+    if code != "0":
+        error, body = body, ""
+    return Answer(url, status, headers, body, round(float(ended) - float(began), 2), int(at), "" if status else error)
+
+
+def storm(kube: Kube, source: Source, url: str, count: int, *, seconds: int = 5) -> dict[str, Any]:
+    """GET one URL so many times, each on a connection of its own, in one exec.
+
+    Returns:
+        ``asked``, ``failed``, ``seconds`` and the first ``errors``.
+    """
+    script = "\n".join(
+        [
+            _FIND,
+            "read u _ </proc/uptime; i=0; f=0",
+            f"while [ $i -lt {count} ]; do i=$((i+1))",
+            f"  o=$($b timeout {seconds} $b wget -q -O /dev/null {shlex.quote(url)} 2>&1) && continue",
+            '  f=$((f+1)); [ $f -gt 5 ] || echo "error $i $o"',
+            "done; read v _ </proc/uptime",
+            'echo "done $i $f $u $v"',
+        ]
+    )
+    output = run_script(kube, source, script, timeout=30 + count * 0.2 + seconds * 5)
+    return parse_storm(output)
+
+
+def parse_storm(output: str) -> dict[str, Any]:
+    """Read what :func:`storm`'s script printed.
+
+    Raises:
+        ClusterError: it did not come to its end.
+    """
+    errors = [line.removeprefix("error ") for line in output.splitlines() if line.startswith("error ")]
+    last = next((line.split() for line in output.splitlines() if line.startswith("done ")), None)
+    if last is None:
+        raise ClusterError(f"the requests did not come to their end: {output.strip()[-200:]}")
+    return {"asked": int(last[1]), "failed": int(last[2]), "seconds": round(float(last[4]) - float(last[3]), 2), "errors": errors}
+
+
+def run_script(kube: Kube, source: Source, script: str, *, timeout: float) -> str:
+    """Run a shell script in a source's container; its output.
+
+    Raises:
+        ExecFailed: it could not be run.
+    """
+    done = kube.exec(source.pod, source.namespace, ["/bin/sh", "-c", script], container=source.container, timeout=timeout)
+    return done.stdout

@@ -1,0 +1,72 @@
+"""What the wiring is judged on. Whoever calls reads the files; nothing here does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seatrial.chart.objects import ChartObject
+from seatrial.chart.values import Leaf
+from seatrial.images.dockerfile import Dockerfile
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What Helm rendered for one release.
+
+    Attributes:
+        release, namespace: as they were given to Helm.
+        objects: everything in the stream, hooks included.
+    """
+
+    release: str
+    namespace: str
+    objects: Sequence[ChartObject]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Health endpoints of one component.
+
+    Attributes:
+        component: its name.
+        labels: that its pods bear and no other component's do.
+        paths: HTTP paths that it answers.
+    """
+
+    component: str
+    labels: Mapping[str, str]
+    paths: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Given:
+    """One application as its files have it.
+
+    Attributes:
+        rendering: as it is installed.
+        second: the same chart with the same values, rendered under other names of release and namespace; None where that was
+            not done, and then names are not judged.
+        values: in force, merged as Helm does.
+        defaults: leaves of the chart's own values.yaml, with their lines.
+        values_file: where these stand.
+        templates: text of every template by the path that :class:`ChartObject` names; plain manifests count as such.
+        dockerfiles: those of the application, parsed.
+        built: image repository -> path of its Dockerfile, where that is known; others are told by their folder's name.
+        health: of the components whose health endpoints are declared.
+        ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
+    """
+
+    rendering: Rendering
+    second: Rendering | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Sequence[Leaf] = ()
+    values_file: Path = Path("values.yaml")
+    templates: Mapping[Path, str] = field(default_factory=dict)
+    dockerfiles: Sequence[Dockerfile] = ()
+    built: Mapping[str, Path] = field(default_factory=dict)
+    health: Sequence[Health] = ()
+    ingress_classes: frozenset[str] | None = None
+    storage_classes: frozenset[str] | None = None

@@ -1,0 +1,183 @@
+"""Addresses that the application is given, and the Services that they lead to."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from seatrial.chart.objects import ChartObject
+from seatrial.chart.workloads import KeyPath, references
+from seatrial.errors import Place
+from seatrial.wiring.addresses import Address, in_file, in_variable, in_words
+from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Route, Sort
+from seatrial.wiring.pods import Box, Workload
+from seatrial.wiring.reading import mappings, number, texts
+from seatrial.wiring.services import Known, Service
+from seatrial.wiring.variables import expanded
+
+PUBLIC = re.compile(r"^(?:NEXT_PUBLIC|VITE|REACT_APP|VUE_APP|NUXT_PUBLIC|GATSBY|EXPO_PUBLIC|PUBLIC)_")
+"""Variables whose value a bundler writes into what browsers get."""
+_HOST_SUFFIX = re.compile(r"HOST(?:NAME)?$", re.IGNORECASE)
+User = tuple[Workload, Box]
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A text with addresses.
+
+    Attributes:
+        source: the node that holds the text.
+        item, path: where it is written.
+        name: of the variable or key, empty for commands.
+        addresses: in it.
+        users: containers that read it.
+        place: for what stands in no object.
+    """
+
+    source: Node
+    item: ChartObject
+    path: KeyPath
+    name: str
+    addresses: tuple[Address, ...]
+    users: tuple[User, ...]
+    place: Place | None = None
+
+
+def calls(graph: Graph) -> tuple[list[Edge], list[Route]]:
+    """Edges of the relations CALLS and SHOWS, and the routes that follow from those that lead somewhere."""
+    edges: list[Edge] = []
+    found: list[Route] = []
+    for mention in (*_settings(graph), *_files(graph), *_commands(graph), *_built_in(graph)):
+        for address in mention.addresses:
+            port = address.port if address.port is not None else _port_beside(mention)
+            edge, service = _edge(graph, mention, address, port)
+            if edge is not None:
+                edges.append(edge)
+                if edge.relation is Relation.CALLS and service is not None:
+                    found += [Route(workload, box, service, port, edge) for workload, box in mention.users]
+    return edges, found
+
+
+def _settings(graph: Graph) -> Iterator[Mention]:
+    """Variables of all containers; a key of a ConfigMap or Secret that several read is one mention."""
+    readers: dict[tuple[ChartObject, KeyPath, str], list[User]] = defaultdict(list)
+    values: dict[tuple[ChartObject, KeyPath, str], str] = {}
+    for workload in graph.workloads:
+        for box in workload.boxes:
+            for variable in box.environment.variables.values():
+                if variable.value:
+                    key = (variable.item, variable.path, variable.name)
+                    readers[key].append((workload, box))
+                    values[key] = variable.value
+    for (item, path, name), users in readers.items():
+        own = item is users[0][0].item
+        if own:
+            source = Node(Sort.VARIABLE, f"{graph.box_node(*users[0])} variable {name}")
+        else:
+            source = Node(Sort.KEY, f"{graph.object_node(item)} key {path[-1]}")
+        yield Mention(source, item, path, name, _addresses(name, values[item, path, name]), tuple(users))
+
+
+def _files(graph: Graph) -> Iterator[Mention]:
+    """Keys of ConfigMaps and Secrets that are mounted, or that nothing reads at all."""
+    read = {
+        variable.item for workload in graph.workloads for box in workload.boxes for variable in box.environment.variables.values()
+    }
+    mounted = _mounted(graph)
+    for item in graph.shelf.of_kind("ConfigMap", "Secret"):
+        if item in mounted or item not in read:
+            for key, datum in graph.shelf.data(item).items():
+                source = Node(Sort.KEY, f"{graph.object_node(item)} key {key}")
+                users = tuple(mounted.get(item, ()))
+                yield Mention(source, item, datum.path, key, _addresses(key, datum.value or ""), users)
+
+
+def _mounted(graph: Graph) -> dict[ChartObject, list[User]]:
+    """ConfigMap or Secret -> the containers that have it as files."""
+    found: dict[ChartObject, list[User]] = defaultdict(list)
+    for workload in graph.workloads:
+        for reference in references(workload.item.raw):
+            held = graph.shelf.find(reference.kind, workload.namespace, reference.name)
+            if held is not None and not reference.container and "volumes" in reference.path:
+                volume = next(
+                    (name for name, each in workload.volumes.items() if each.path == reference.path[: len(each.path)]), None
+                )
+                found[held] += [
+                    (workload, box) for box in workload.boxes if any(mount.volume == volume for mount in workload.mounts(box))
+                ]
+    return found
+
+
+def _commands(graph: Graph) -> Iterator[Mention]:
+    """Commands and arguments of containers, with the variables that Kubernetes puts into them."""
+    for workload in graph.workloads:
+        for box in workload.boxes:
+            for field in ("command", "args"):
+                words = [expanded(word, box.environment.variables) for word in texts(box.container.spec, field)]
+                source = graph.box_node(workload, box)
+                path = (*box.container.path, field)
+                yield Mention(source, workload.item, path, "", tuple(in_words(words)), ((workload, box),))
+
+
+def _built_in(graph: Graph) -> Iterator[Mention]:
+    """What a Dockerfile sets and the chart does not set anew, and what it builds into pages."""
+    seen: set[tuple[Place, str]] = set()
+    for workload in graph.workloads:
+        for box in workload.boxes:
+            if box.recipe is None:
+                continue
+            shown = {name: setting for name, setting in box.recipe.arguments.items() if PUBLIC.match(name)}
+            for name, setting in {**box.recipe.environment, **shown}.items():
+                if (PUBLIC.match(name) or name not in box.environment.variables) and (setting.place, name) not in seen:
+                    seen.add((setting.place, name))
+                    source = Node(Sort.VARIABLE, f"{box.recipe.path} variable {name}")
+                    path = (*box.container.path, "image")
+                    addresses = _addresses(name, setting.value)
+                    yield Mention(source, workload.item, path, name, addresses, ((workload, box),), setting.place)
+
+
+def _addresses(name: str, value: str) -> tuple[Address, ...]:
+    return tuple(in_file(value) if "\n" in value.strip() else in_variable(name, value))
+
+
+def _port_beside(mention: Mention) -> int | None:
+    """DB_PORT beside DB_HOST, where every container that reads the one reads the same other."""
+    if not _HOST_SUFFIX.search(mention.name):
+        return None
+    name = _HOST_SUFFIX.sub("PORT", mention.name)
+    ports = {number(box.environment.value(name)) for _, box in mention.users}
+    return ports.pop() if len(ports) == 1 else None
+
+
+def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) -> tuple[Edge | None, Service | None]:
+    """What an address leads to: its edge, None for those of the world outside, and the Service that answers."""
+    namespace = mention.users[0][0].namespace if mention.users else graph.shelf.namespace(mention.item)
+    looked = graph.names.lookup(address.host, namespace)
+    if looked.known is Known.OUTSIDE or address.host in _aliases(mention):
+        return None, None
+    relation = Relation.SHOWS if PUBLIC.match(mention.name) else Relation.CALLS
+    wanted = address.host if port is None else f"{address.host}:{port}"
+    edge = Edge(relation, mention.source, None, wanted, mention.item, mention.path, place=mention.place)
+    service = looked.service
+    if looked.known is Known.MISSING or service is None:
+        beside = tuple(graph.names.in_namespace(namespace))
+        return (replace(edge, miss=Miss.OBJECT, beside=beside) if address.certain else None), None
+    if looked.known is Known.ELSEWHERE:  # a text that nobody reads is not called from its own namespace
+        told = address.certain and mention.users
+        return (replace(edge, miss=Miss.NAMESPACE, beside=(service.namespace,)) if told else None), None
+    if port is not None and not service.serves(port):
+        return replace(edge, miss=Miss.PORT, beside=service.offers()), None
+    holder = graph.object_node(service.item)
+    return replace(edge, target=holder if port is None else graph.port_node(holder, port)), service
+
+
+def _aliases(mention: Mention) -> set[str]:
+    """Host names that the pods bring with them."""
+    return {
+        name.lower()
+        for workload, _ in mention.users
+        for _, entry in mappings(workload.pod, "hostAliases")
+        for name in texts(entry, "hostnames")
+    }

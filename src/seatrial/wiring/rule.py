@@ -1,0 +1,114 @@
+"""A rule: what it looks for, why, and what to do; and the function that looks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from seatrial.chart.objects import ChartObject
+from seatrial.chart.workloads import KeyPath
+from seatrial.errors import Place
+from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.graph import Edge, Graph
+
+MOST_NAMES = 6
+"""How many names a message lists."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One place where a rule is broken.
+
+    Attributes:
+        item, path: the object, and where in it.
+        what: what is wrong, as one sentence without a full stop.
+        consequence: what happens to the user of the application.
+        mend: what to do here; empty takes the rule's own words.
+        place: where it is written, for what stands in no object.
+        subject: what it is called, for what is no object; empty takes the object's kind and name.
+        values_path: the value to change, where the rule knows it better than the template tells.
+    """
+
+    item: ChartObject | None
+    path: KeyPath
+    what: str
+    consequence: str
+    mend: str = ""
+    place: Place | None = None
+    subject: str = ""
+    values_path: str | None = None
+
+
+Look = Callable[[Graph], Iterable[Hit]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of fault.
+
+    Attributes:
+        id: ``W-`` and two words.
+        criterion: of the catalogue, that the same fault breaks on a cluster; None where there is none.
+        group: how bad it is.
+        title: what must hold, as one line.
+        why: what goes wrong otherwise, and how it comes about.
+        example: YAML that breaks the rule, as short as can be.
+        mend: what to do.
+        look: finds the places.
+    """
+
+    id: str
+    criterion: str | None
+    group: Group
+    title: str
+    why: str
+    example: str
+    mend: str
+    look: Look
+
+    def judge(self, graph: Graph) -> Iterator[Finding]:
+        """Everything that the rule finds in a graph."""
+        for hit in self.look(graph):
+            yield self._finding(graph, hit)
+
+    def _finding(self, graph: Graph, hit: Hit) -> Finding:
+        place, values_path = hit.place, hit.values_path
+        if place is None:
+            assert hit.item is not None, "a hit stands in an object or names its place"
+            place = graph.places.of(hit.item, hit.path)
+            values_path = values_path or graph.places.values_path(hit.item, hit.path)
+        subject = hit.subject or (graph.shelf.title(hit.item) if hit.item else "")
+        return Finding(
+            self.id, self.criterion, self.group, subject, place, values_path, hit.what, hit.consequence, hit.mend or self.mend
+        )
+
+
+def rule(id: str, *, criterion: str | None, group: Group, example: str, mend: str) -> Callable[[Look], Rule]:
+    """Make a rule of the function below, whose docstring is title and why; see :class:`Rule`."""
+
+    def made(look: Look) -> Rule:
+        title, _, why = inspect.cleandoc(look.__doc__ or "").partition("\n\n")
+        return Rule(id, criterion, group, title.rstrip("."), " ".join(why.split()), example.strip("\n"), mend, look)
+
+    return made
+
+
+def at(edge: Edge, what: str, consequence: str, mend: str = "") -> Hit:
+    """A hit where a reference is written."""
+    return Hit(edge.item, edge.path, what, consequence, mend, place=edge.place)
+
+
+def either(names: Iterable[str]) -> str:
+    """Names for messages: ``a, b or c``; "nothing" for none."""
+    return _listed(list(names), "or")
+
+
+def both(names: Iterable[str]) -> str:
+    """Names for messages: ``a, b and c``."""
+    return _listed(list(names), "and")
+
+
+def _listed(names: list[str], word: str) -> str:
+    shown = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more"]
+    return f" {word} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else (shown[0] if shown else "nothing")

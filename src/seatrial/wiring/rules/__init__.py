@@ -1,0 +1,26 @@
+"""The rules: one module for each family, one function for each rule."""
+
+from __future__ import annotations
+
+from seatrial.wiring.rule import Rule
+from seatrial.wiring.rules import (
+    addresses,
+    images,
+    ingress,
+    lifecycle,
+    names,
+    network,
+    probes,
+    references,
+    scaling,
+    secrets,
+    services,
+    storage,
+    variables,
+)
+
+FAMILIES = (
+    services, addresses, references, variables, secrets, probes, scaling, storage, network, ingress, names, images, lifecycle,
+)  # fmt: skip
+RULES: tuple[Rule, ...] = tuple(each for family in FAMILIES for each in vars(family).values() if isinstance(each, Rule))
+"""All rules, family by family, in the order of their modules."""

@@ -1,0 +1,101 @@
+"""Addresses that the application is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from seatrial.wiring.finding import Group
+from seatrial.wiring.graph import Edge, Graph, Miss, Relation
+from seatrial.wiring.rule import Hit, at, either, rule
+
+
+@rule(
+    "W-ADDRESS-HOST",
+    criterion="M3-INST-03",
+    group=Group.BREAKS,
+    example="""
+kind: ConfigMap
+data: {BACKEND_URL: "http://backend:8000"}
+---
+kind: Service
+metadata: {name: todo-app-backend}
+""",
+    mend="Make the address from the same helper that names the Service.",
+)
+def host(graph: Graph) -> Iterator[Hit]:
+    """Every host of the cluster that a setting names is a Service of the chart.
+
+    A name of docker compose, of another release or with the wrong namespace does not resolve in the cluster. The pod starts,
+    is perhaps even ready, and fails with the first request that needs the other side.
+    """
+    for edge in graph.dangling(Relation.CALLS):
+        if edge.miss is not Miss.PORT:
+            yield at(edge, _what(edge), "Each call there fails: the name does not resolve.", _mend(edge))
+
+
+def _what(edge: Edge) -> str:
+    name = str(edge.source).rpartition(" ")[2]
+    held = f"{edge.source.sort} {name}" if edge.source.sort in ("variable", "key") else f"the command of {edge.source}"
+    if edge.miss is Miss.NAMESPACE:
+        return f"{held} names {edge.wanted}, but that Service is in the namespace {edge.beside[0]}"
+    return f"{held} names {edge.wanted}, which no Service of the chart is called"
+
+
+def _mend(edge: Edge) -> str:
+    if edge.miss is Miss.NAMESPACE:
+        return "Write the Service's own namespace, or none, which means the pod's."
+    near = get_close_matches(edge.wanted.partition(":")[0].partition(".")[0], edge.beside, n=1, cutoff=0.4)
+    meant = f" {near[0]} may be meant;" if near else ""
+    return (
+        f"The Services are {either(edge.beside)};{meant} make the address from the helper that names it." if edge.beside else ""
+    )
+
+
+@rule(
+    "W-ADDRESS-PORT",
+    criterion="M3-INST-03",
+    group=Group.BREAKS,
+    example="""
+kind: ConfigMap
+data: {BACKEND_URL: "http://backend:3000"}
+---
+kind: Service
+metadata: {name: backend}
+spec: {ports: [{port: 80, targetPort: 3000}]}
+""",
+    mend="Write the Service's port, best from the value that the Service takes it from.",
+)
+def port(graph: Graph) -> Iterator[Hit]:
+    """An address names a port that its Service has.
+
+    A Service answers on its own port, which need not be the container's. A URL without a port means the scheme's: 80 for
+    http.
+    """
+    for edge in graph.dangling(Relation.CALLS):
+        if edge.miss is Miss.PORT:
+            name = str(edge.source).rpartition(" ")[2]
+            what = f"{edge.source.sort} {name} names {edge.wanted}, but that Service has port {either(edge.beside)}"
+            yield at(edge, what, "Each call there fails: nothing answers at that port.")
+
+
+@rule(
+    "W-ADDRESS-BROWSER",
+    criterion="M2-CFG-05",
+    group=Group.BREAKS,
+    example="""
+kind: ConfigMap
+data: {NEXT_PUBLIC_API_URL: "http://backend:8001"}
+""",
+    mend="Let pages call a relative path (/api) that the Ingress or the frontend's server leads to the backend.",
+)
+def browser(graph: Graph) -> Iterator[Hit]:
+    """Browsers are given no address that only the cluster knows.
+
+    NEXT_PUBLIC_*, VITE_* and REACT_APP_* are written into the pages. A Service's name resolves inside the cluster and nowhere
+    else, so the pages load and every call from them fails.
+    """
+    for edge in graph.edges[Relation.SHOWS]:
+        name = str(edge.source).rpartition(" ")[2]
+        what = f"{name} is built into the pages and names {edge.wanted}, which only the cluster resolves"
+        yield at(edge, what, "The page loads, but whatever it asks the backend for fails in the user's browser.")

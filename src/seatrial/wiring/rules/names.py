@@ -1,0 +1,111 @@
+"""A second release: what the chart calls its objects when it is installed again under another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from seatrial.chart.workloads import WORKLOAD_KINDS, pod_template, template_path
+from seatrial.wiring.finding import Group
+from seatrial.wiring.given import Rendering
+from seatrial.wiring.graph import Graph
+from seatrial.wiring.reading import labels
+from seatrial.wiring.rule import Hit, rule
+from seatrial.wiring.selectors import Index, shown
+
+_TOGETHER = (
+    *WORKLOAD_KINDS, "ConfigMap", "HorizontalPodAutoscaler", "Ingress", "LimitRange", "NetworkPolicy", "PersistentVolumeClaim",
+    "PodDisruptionBudget", "ResourceQuota", "Secret", "Service", "ServiceAccount",
+)  # fmt: skip
+"""Kinds that work for pods of their own namespace only; others, such as a ServiceMonitor, may well be elsewhere."""
+
+
+@rule(
+    "W-NAME-NAMESPACE",
+    criterion="M2-NS-01",
+    group=Group.WILL_BREAK,
+    example="""
+metadata: {name: backend, namespace: todo}
+""",
+    mend="Write {{ .Release.Namespace }}, or leave the namespace out.",
+)
+def namespace(graph: Graph) -> Iterator[Hit]:
+    """Objects go where the release goes.
+
+    A namespace that is written into a template stays the same whatever `helm install -n` says. Parts of the application land
+    in two namespaces and do not find each other, and a second release meets the first one's objects.
+    """
+    rendering, second = graph.given.rendering, graph.given.second
+    there = {(item.template, item.kind, item.namespace) for item in second.objects} if second is not None else set()
+    for item in graph.shelf.objects:
+        stays = second is not None and second.namespace != item.namespace and (item.template, item.kind, item.namespace) in there
+        away = second is None and item.namespace != rendering.namespace
+        if item.namespace and (stays or away) and item.kind in _TOGETHER:
+            release = second if second is not None and item.namespace == rendering.namespace else rendering
+            what = f"it is put into the namespace {item.namespace}, also where the release goes to {release.namespace}"
+            yield Hit(item, ("metadata", "namespace"), what, "Installed elsewhere, its pods and Services do not find each other.")
+
+
+@rule(
+    "W-NAME-FIXED",
+    criterion="M3-CHART-02",
+    group=Group.WILL_BREAK,
+    example="""
+kind: Service
+metadata: {name: backend}
+""",
+    mend='Write {{ include "chart.fullname" . }}-backend.',
+)
+def fixed(graph: Graph) -> Iterator[Hit]:
+    """Names depend on the release.
+
+    Helm refuses a second release whose objects belong to the first one. Judged where the chart was rendered under a second
+    name.
+    """
+    second = graph.given.second
+    there = {(item.kind, item.name) for item in second.objects} if second is not None else set()
+    for item in graph.shelf.objects:
+        if item.name and (item.kind, item.name) in there and item.kind not in ("CustomResourceDefinition", "Namespace"):
+            what = f"its name is {item.name} under every release"
+            yield Hit(item, ("metadata", "name"), what, "A second installation beside the first one is refused.")
+
+
+@rule(
+    "W-NAME-SELECTOR",
+    criterion="M2-DEP-02",
+    group=Group.WILL_BREAK,
+    example="""
+kind: Service
+spec: {selector: {app.kubernetes.io/name: todo}}   # without app.kubernetes.io/instance
+""",
+    mend="Add app.kubernetes.io/instance: {{ .Release.Name }} to selectors and pod labels.",
+)
+def selector(graph: Graph) -> Iterator[Hit]:
+    """Selectors depend on the release.
+
+    A Service whose selector does not name the release also selects the pods of a second one in the same namespace: users of
+    one installation are answered by the other.
+    """
+    second = graph.given.second
+    pods = Index(_other_pods(graph, second)) if second is not None else None
+    for service in graph.services:
+        chosen = service.chosen
+        if second is not None and pods is not None and chosen is not None and pods.select("", chosen):
+            what = f"its selector {shown(chosen)} also takes the pods of a release called {second.release}"
+            yield Hit(service.item, ("spec", "selector"), what, "Users of one installation are answered by another one.")
+
+
+@dataclass(frozen=True)
+class _Pod:
+    """A pod of the second release, taken to be in the namespace of the first."""
+
+    labels: Mapping[str, str]
+    namespace: str = ""
+
+
+def _other_pods(graph: Graph, second: Rendering) -> Iterator[_Pod]:
+    """Pods of the second release that can stand beside those of the first: the names of their workloads differ."""
+    names = {(item.kind, item.name) for item in graph.shelf.objects}
+    for item in second.objects:
+        if template_path(item.raw) is not None and (item.kind, item.name) not in names:
+            yield _Pod(labels(pod_template(item.raw), "metadata", "labels"))

@@ -1,0 +1,66 @@
+"""Probes and the ports and paths that they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.chart.workloads import matches_plain, probes
+from seatrial.wiring.finding import Group
+from seatrial.wiring.graph import Graph, Relation
+from seatrial.wiring.reading import text
+from seatrial.wiring.rule import Hit, at, either, rule
+
+_CONSEQUENCE = {
+    "readinessProbe": "The pod never becomes ready and gets no traffic; an upgrade hangs.",
+    "livenessProbe": "The container is killed and started again for ever.",
+    "startupProbe": "The container is killed before it has started, for ever.",
+}
+
+
+@rule(
+    "W-PROBE-PORT",
+    criterion="M2-PROBE-01",
+    group=Group.BREAKS,
+    example="""
+containers:
+  - name: web
+    ports: [{name: http, containerPort: 3000}]
+    readinessProbe: {httpGet: {path: /, port: 8080}}
+""",
+    mend="Write the name of the container's port.",
+)
+def port(graph: Graph) -> Iterator[Hit]:
+    """A probe asks a port that its container opens.
+
+    By name only ports of the same container count; by number something in the pod must listen there.
+    """
+    for edge in graph.dangling(Relation.PROBES):
+        kind = str(edge.path[-3])
+        what = f"{kind} asks port {edge.wanted}, which the container does not open; it opens {either(edge.beside)}"
+        yield at(edge, what, _CONSEQUENCE[kind])
+
+
+@rule(
+    "W-PROBE-PATH",
+    criterion="M2-PROBE-01",
+    group=Group.BREAKS,
+    example="""
+# health: {live: /health, ready: /ready}
+readinessProbe: {httpGet: {path: /healthz, port: http}}
+""",
+    mend="Write a path that the application has.",
+)
+def path(graph: Graph) -> Iterator[Hit]:
+    """A probe asks a path that the application answers.
+
+    The application's health paths are declared (seatrial.yaml); a probe that asks another one gets 404.
+    """
+    for workload in graph.workloads:
+        declared = next((each for each in graph.given.health if matches_plain(each.labels, workload.labels)), None)
+        for box in workload.serving if declared else ():
+            for kind, probe in probes(box.container).items():
+                asked = text(probe, "httpGet", "path")
+                if declared and asked and not box.container.sidecar and asked.partition("?")[0] not in declared.paths:
+                    what = f"{kind} asks {asked}; the health paths of {declared.component} are {either(sorted(declared.paths))}"
+                    where = (*box.container.path, kind, "httpGet", "path")
+                    yield Hit(workload.item, where, what, _CONSEQUENCE[kind])

@@ -1,0 +1,108 @@
+"""Services: the pods that they select and the ports that they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.wiring.finding import Group
+from seatrial.wiring.graph import Graph, Relation
+from seatrial.wiring.pods import Workload
+from seatrial.wiring.rule import Hit, at, both, either, rule
+from seatrial.wiring.services import Service, target_number
+
+
+@rule(
+    "W-SERVICE-SELECTOR",
+    criterion="M2-SVC-03",
+    group=Group.BREAKS,
+    example="""
+kind: Service
+spec: {selector: {app: backend}}
+---
+kind: Deployment
+spec: {template: {metadata: {labels: {app: todo-backend}}}}
+""",
+    mend="Take the selector and the pods' labels from one helper.",
+)
+def selector(graph: Graph) -> Iterator[Hit]:
+    """A Service selects at least one pod.
+
+    A Service whose selector matches no pod has no endpoints: every connection to it is refused or hangs. It comes about when
+    labels of pods and selector are written in two places, or when the pods are in another namespace.
+    """
+    for edge in graph.dangling(Relation.SELECTS):
+        if edge.item.kind == "Service":
+            near = _nearest(graph, edge.item.name)
+            what = f"the selector {edge.wanted} matches no pod of the chart" + (f"; {near}" if near else "")
+            yield at(edge, what, "Whoever calls the Service gets no answer.")
+
+
+def _nearest(graph: Graph, name: str) -> str:
+    """The workload that is meant, as far as names tell."""
+    meant = next((each for each in graph.workloads if each.item.name == name), None)
+    if meant is None:
+        return ""
+    labels = ", ".join(f"{key}={value}" for key, value in meant.labels.items()) or "none"
+    return f"the pods of {graph.shelf.title(meant.item)} bear {labels}"
+
+
+@rule(
+    "W-SERVICE-MIXED",
+    criterion="M2-DEP-02",
+    group=Group.BREAKS,
+    example="""
+kind: Service
+metadata: {name: backend}
+spec: {selector: {app: todo}}   # frontend, backend and database all bear app: todo
+""",
+    mend="Add the component's label to the selector.",
+)
+def mixed(graph: Graph) -> Iterator[Hit]:
+    """A Service selects the pods of one component only.
+
+    With a selector that is too wide (app=todo without the component) connections are spread over pods that do not speak the
+    protocol: a share of all requests fails, at random.
+    """
+    for service in graph.services:
+        several = [workload for workload in service.workloads if workload.lasting and _receives(service, workload)]
+        components = {workload.component for workload in several}
+        one = len(components) == 1 and components != {""}
+        if not one and len({_images(workload) for workload in several}) > 1:
+            names = both([graph.shelf.title(workload.item) for workload in several])
+            yield Hit(
+                service.item, ("spec", "selector"), f"its selector takes the pods of {names}, which run different programs",
+                "A share of the requests goes to the wrong program and fails.",
+            )  # fmt: skip
+
+
+def _receives(service: Service, workload: Workload) -> bool:
+    """Whether pods become endpoints: by a port's number all do, by its name only those that declare it."""
+    return not service.ports or any(target_number(port, workload) is not None for port in service.ports)
+
+
+def _images(workload: Workload) -> frozenset[str]:
+    return frozenset(box.image.repository for box in workload.serving if not box.container.sidecar)
+
+
+@rule(
+    "W-SERVICE-PORT",
+    criterion="M2-SVC-03",
+    group=Group.BREAKS,
+    example="""
+kind: Service
+spec: {ports: [{port: 80, targetPort: 8000}]}
+---
+kind: Deployment
+spec: {template: {spec: {containers: [{name: web, ports: [{containerPort: 3000}]}]}}}
+""",
+    mend="Name the container's port, and use that name as targetPort.",
+)
+def target_port(graph: Graph) -> Iterator[Hit]:
+    """A Service's targetPort is one that a container opens.
+
+    The Service sends packets to a port where nothing listens (by number), or has no endpoints at all (by a name that no
+    container declares).
+    """
+    for edge in graph.dangling(Relation.TARGETS):
+        what = f"targetPort {edge.wanted} is opened by no container of the selected pods; they open {either(edge.beside)}"
+        yield at(edge, what, "Every connection to the Service is refused.")

@@ -1,0 +1,18 @@
+"""Milestone 4: autoscaling under a real load."""
+
+from __future__ import annotations
+
+from seatrial.marks import criterion, trial
+from seatrial.trials import autoscaling
+
+
+@criterion("M4-HPA-02")
+@trial(autoscaling.observe_metrics, needs=("release", "metrics"))
+def test_autoscalers_read_real_metrics(observed, record):
+    record(autoscaling.judge_metrics(observed))
+
+
+@criterion("M4-HPA-03")
+@trial(autoscaling.observe_load, needs=("release", "metrics", "ingress"), disturbs="node")
+def test_load_scales_the_apps_up(observed, record):
+    record(autoscaling.judge_load(observed))

@@ -1,0 +1,24 @@
+"""Milestone 4: the Ingress."""
+
+from __future__ import annotations
+
+from seatrial.marks import criterion, trial
+from seatrial.trials import ingress
+
+
+@criterion("M4-ING-01")
+@trial(ingress.observe_object, needs=("release", "ingress"))
+def test_the_ingress_routes_by_host_and_path(observed, record):
+    record(ingress.judge_object(observed))
+
+
+@criterion("M4-ING-02")
+@trial(ingress.observe_page, needs=("release", "ingress"))
+def test_the_host_serves_the_frontend_from_outside(observed, record):
+    record(ingress.judge_page(observed))
+
+
+@criterion("M4-ING-03")
+@trial(ingress.observe_passage, needs=("release", "ingress"))
+def test_api_reaches_the_backend_unchanged(observed, record):
+    record(ingress.judge_passage(observed))

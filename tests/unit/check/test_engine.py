@@ -1,0 +1,144 @@
+"""The whole check of small repositories, with a real Helm: healthy ones, broken ones, and ones that mean harm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from seatrial.check import rendering
+from seatrial.check.report import GRAVE, Report
+
+from .conftest import CHART, ids, told
+from .test_command import DEPLOYMENT, HEALTHY, SERVICE
+
+Check = Callable[..., Report]
+
+
+def test_everything_of_a_healthy_repository_is_counted(check: Check):
+    report = check({**HEALTHY, "web/Dockerfile": "FROM debian:12.1\nUSER 1001\n"})
+    assert report.of(*GRAVE) == ()
+    assert report.counts == {
+        "files": 5,
+        "charts": 1,
+        "Dockerfiles": 1,
+        "renderings": 1,
+        "objects": 2,
+        "references": report.counts["references"],
+    }
+    assert report.counts["references"] > 0 and report.judged == 3
+    assert any(note.startswith("checkov judged nothing: checkov is not to be had") for note in report.notes)
+
+
+def test_each_values_file_is_rendered_and_named(check: Check):
+    report = check({**HEALTHY, "chart/values-prod.yaml": "port: 1\n", "chart/values-dev.yaml": "replicas: 1\n"})
+    assert report.counts["renderings"] == 3
+    (found,) = [each for each in report.findings if each.finding.id == "W-SERVICE-PORT"]
+    assert found.settings == ("chart/values-prod.yaml",)
+
+
+def test_a_broken_template_under_one_values_file_only(check: Check):
+    broken = SERVICE + "{{- if gt (int .Values.replicas) 2 }}\n{{ .Values.no.such }}\n{{- end }}\n"
+    report = check({**HEALTHY, "chart/templates/service.yaml": broken, "chart/values-prod.yaml": "replicas: 3\n"})
+    (found,) = [each for each in report.findings if each.finding.id == "C-RENDER"]
+    assert found.settings == ("chart/values-prod.yaml",)
+    assert str(found.finding.place).startswith("chart/templates/service.yaml:8")
+
+
+def test_required_values_are_told_and_the_rest_is_judged(check: Check):
+    template = SERVICE + 'sessionAffinity: {{ required "password is missing" .Values.password }}\n'
+    report = check(
+        {**HEALTHY, "chart/values.yaml": "replicas: 2\nport: 9999\npassword: ''\n", "chart/templates/service.yaml": template}
+    )
+    assert "C-RENDER" not in ids(report) and "W-SERVICE-PORT" in ids(report)
+    assert "chart shop asks for password, which its own values leave open: placeholders stood in." in report.notes
+
+
+def test_names_and_namespaces_that_are_written_out_show_under_other_names(check: Check):
+    fixed = SERVICE.replace('"{{ .Release.Name }}-web"', "web, namespace: shop")
+    report = check({**HEALTHY, "chart/templates/service.yaml": fixed})
+    assert {"W-NAME-FIXED", "W-NAME-NAMESPACE"} <= set(ids(report))
+    assert not {"W-NAME-FIXED", "W-NAME-NAMESPACE"} & set(ids(check(HEALTHY)))
+
+
+def test_charts_of_one_repository_see_each_other(check: Check):
+    caller = DEPLOYMENT.replace("ports:", 'env: [{name: API_URL, value: "http://api-web:80"}]\n          ports:')
+    web = {name.replace("chart/", "web/"): text.replace("{{ .Release.Name }}-web", "web-web") for name, text in HEALTHY.items()}
+    api = {name.replace("chart/", "api/"): text for name, text in HEALTHY.items()}
+    files = {**web, "web/Chart.yaml": CHART.format(name="web"), "web/templates/deployment.yaml": caller}
+    assert "W-ADDRESS-HOST" in ids(check(files))
+    assert "W-ADDRESS-HOST" not in ids(check({**files, **api, "api/Chart.yaml": CHART.format(name="api")}))
+
+
+def test_subcharts_beside_the_chart_are_judged_where_they_lie(check: Check):
+    umbrella = CHART.format(name="all") + "dependencies: [{name: shop, version: 1.0.0, repository: 'file://../chart'}]\n"
+    report = check({**HEALTHY, "chart/values.yaml": "replicas: 2\nport: 9999\n", "all/Chart.yaml": umbrella})
+    assert {str(each.finding.place) for each in report.findings if each.finding.id == "W-SERVICE-PORT"} == {
+        "chart/templates/service.yaml:6"
+    }
+
+
+def test_manifests_are_judged_beside_charts(check: Check):
+    job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: ask, namespace: shop}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: ask, image: 'ghcr.io/a/ask:1', args: ['http://shop-web:80/']}]}}}\n"
+    assert "W-ADDRESS-HOST" not in ids(check({**HEALTHY, "k8s/job.yaml": job}))
+    assert "W-ADDRESS-HOST" in ids(check({**HEALTHY, "k8s/job.yaml": job.replace("shop-web", "shop-api")}))
+
+
+def test_manifests_alone(check: Check):
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n    - {name: a, image: 'ghcr.io/a/b:1', prots: []}\n"
+    report = check({"k8s/a.yaml": pod, "k8s/a-old.yaml": pod, "k8s/broken.yaml": "apiVersion: v1\nkind: Pod\n a: [\n"})
+    assert told(report, "K-FIELD-UNKNOWN")[0].startswith("k8s/a-old.yaml:6 the field spec.containers[0].prots is unknown")
+    assert told(report, "M-TWICE") == ["k8s/a.yaml:1 it is also defined in a-old.yaml"]
+    assert [line.split()[0] for line in told(report, "M-YAML")] == ["k8s/broken.yaml:3"]
+
+
+def test_kustomizations_are_recognised(check: Check):
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    report = check(
+        {
+            "base/kustomization.yaml": "resources: [a.yaml]\n",
+            "base/a.yaml": config,
+            "prod/kustomization.yaml": "resources: [../base]\n",
+        }
+    )
+    assert "2 kustomizations were found; they are not built, so their wiring was not judged." in report.notes
+    assert report.counts["objects"] == 1
+
+
+def test_a_library_and_a_chart_that_cannot_be_read(check: Check):
+    report = check({"lib/Chart.yaml": CHART.format(name="lib") + "type: library\n", "bad/Chart.yaml": "name: [\n"})
+    assert ids(report) == ["C-CHART-FILE"] and report.judged
+    assert "chart lib is a library: it is judged where other charts include it." in report.notes
+
+
+@pytest.mark.parametrize(
+    ("template", "rule"),
+    [
+        ('{{- define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}', "C-ENDLESS"),
+        ("{{- range until 3000000 }}\n# {{ . }}\n{{- end }}", "C-ENDLESS"),
+        ("a: 1\n---\nb: 2\n", "C-OUTPUT"),
+        ("a: {{ .Values.x.y.z }}", "C-RENDER"),
+        ("a: {{ nosuch }}", "C-RENDER"),
+        ("{{ if }}", "C-RENDER"),
+        ("a: [\n", "C-RENDER"),
+        ("apiVersion: v1\nkind: Pod\nkind: Pod\n", "C-OUTPUT"),
+        ("[" * 3000, "C-RENDER"),
+    ],
+)
+def test_templates_that_mean_harm(template: str, rule: str, check: Check, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rendering, "SECONDS", 10.0)
+    started = time.monotonic()
+    report = check({**HEALTHY, "chart/templates/bad.yaml": template})
+    assert rule in ids(report)
+    assert all("Traceback" not in each.finding.what and "\n" not in each.finding.what for each in report.findings)
+    assert time.monotonic() - started < 90
+
+
+def test_links_out_of_a_chart_bring_nothing_in(check: Check, tmp_path: Any, repository: Callable[..., Any]):
+    (tmp_path / "secret.yaml").write_text("apiVersion: v1\nkind: Secret\nmetadata: {name: outside}\n")
+    root = repository(HEALTHY).root
+    (root / "k8s").mkdir()
+    (root / "k8s" / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    assert check({}).counts["objects"] == 2

@@ -1,0 +1,115 @@
+"""Rendering with a program in Helm's place; what a real Helm does with real charts is in test_engine.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seatrial.check import rendering
+from seatrial.check.rendering import Names, Renderer, Shown
+from seatrial.check.rule import Outcome
+from seatrial.check.subcharts import Completed
+from seatrial.check.valuesfiles import read_values
+from seatrial.discovery.charts import find_charts
+from seatrial.discovery.tree import Tree
+from seatrial.tools.helm import Helm
+
+FILES = {
+    "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+    "values.yaml": "password: ''\nweb: {host: ''}\nother: ''\n",
+    "templates/a.yaml": '\nx: {{ required "give a password" .Values.password }}\n',
+}
+
+
+@pytest.fixture
+def show(fake_helm: Callable[[str], Path], repository: Callable[..., Tree]) -> Callable[..., Shown]:
+    def make(body: str, **more: str) -> Shown:
+        (chart,) = find_charts(repository({**FILES, **more}))
+        completed = Completed(chart.folder, {}, Outcome())
+        renderer = Renderer(Helm(fake_helm(body)), chart, completed, Names("shop", "shop"), "1.34.4")
+        return renderer.show("", (), read_values(chart, ()))
+
+    return make
+
+
+def said(shown: Shown) -> list[str]:
+    return [f"{each.finding.id} {each.finding.what}" for each in shown.outcome.seen]
+
+
+REQUIRED = """
+import json
+given = json.loads(sys.stdin.read() or "{}")
+if not given.get("password"):
+    sys.exit("Error: execution error at (shop/templates/a.yaml:2:6): give a password")
+if not given.get("web"):
+    sys.exit("Error: execution error at (shop/templates/a.yaml:1:6): web.host is missing")
+print("---\\n# Source: shop/templates/a.yaml\\napiVersion: v1\\nkind: Pod\\nmetadata: {name: " + given["web"]["host"] + "}")
+"""
+
+
+def test_placeholders_stand_in_for_what_the_chart_requires(show: Callable[..., Shown]):
+    shown = show(REQUIRED)
+    assert shown.asked == (("password",), ("web", "host"))
+    assert shown.rendered is not None and shown.rendered.objects[0].name == "placeholder.example.com"
+    assert shown.values["web"] == {"host": "placeholder.example.com"}
+    assert said(shown) == []
+
+
+def test_a_refusal_that_names_no_value_is_a_note_and_no_fault(show: Callable[..., Shown]):
+    shown = show("sys.exit('Error: execution error at (shop/templates/b.yaml:3:6): choose one of both')")
+    assert shown.rendered is None and said(shown) == []
+    assert shown.outcome.notes == [
+        "b.yaml:3 of chart shop refuses the values: choose one of both. What it renders then could not be judged."
+    ]
+
+
+def test_a_chart_that_asks_without_end_is_cut_off(show: Callable[..., Shown], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rendering, "MOST_REQUIRED", 2)
+    shown = show("sys.exit('Error: execution error at (shop/templates/b.yaml:3:6): password web.host other')")
+    assert shown.rendered is None and len(shown.asked) == 2 and len(shown.outcome.notes) == 1
+
+
+def test_a_broken_template_is_a_finding_with_its_place(show: Callable[..., Shown]):
+    error = 'template: shop/templates/a.yaml:2:9: executing "a" at <.Values.x.y>: nil pointer evaluating interface {}.y'
+    shown = show(f"sys.exit('Error: {error}')")
+    (seen,) = shown.outcome.seen
+    assert seen.finding.id == "C-RENDER" and seen.finding.place.line == 2
+    assert seen.finding.what == "<.Values.x.y> fails: nil pointer evaluating interface {}.y"
+    assert seen.finding.mend == "Give the value above it a default in values.yaml."
+
+
+def test_a_rendering_without_end_is_cut_off(show: Callable[..., Shown], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rendering, "SECONDS", 0.5)
+    shown = show("time.sleep(60)")
+    assert shown.cut and shown.outcome.passing and said(shown) == ["C-ENDLESS rendering did not end within 0 s"]
+
+
+def test_a_rendering_that_takes_all_memory_is_told(show: Callable[..., Shown]):
+    assert said(show("sys.exit('fatal error: runtime: out of memory')")) == [
+        "C-ENDLESS takes more memory to render than a chart may"
+    ]
+
+
+def test_a_helmignore_that_ignores_the_chart_is_named_by_its_line(show: Callable[..., Shown]):
+    shown = show("sys.exit('Error: Chart.yaml file is missing')", **{".helmignore": "*.md\n# why\n!README.md\n"})
+    (seen,) = shown.outcome.seen
+    assert seen.finding.id == "C-HELMIGNORE" and seen.finding.place.line == 3
+
+
+def test_what_can_be_read_of_a_stream_is_judged_all_the_same(show: Callable[..., Shown]):
+    stream = (
+        "---\\n# Source: shop/templates/a.yaml\\napiVersion: v1\\nkind: Pod\\nkind: Service\\n"
+        "---\\n# Source: shop/templates/b.yaml\\napiVersion: v1\\nkind: ConfigMap\\n"
+        "---\\n# Source: shop/templates/c.yaml\\njust: text\\n"
+    )
+    shown = show(f"print('{stream}')")
+    assert shown.rendered is not None and [item.kind for item in shown.rendered.objects] == ["ConfigMap"]
+    assert [line.split()[0] for line in said(shown)] == ["C-OUTPUT", "C-OUTPUT"]
+    assert "at line 5 of the rendered stream: the key kind is there twice" in said(shown)[0]
+
+
+def test_values_that_are_no_yaml_are_not_given_to_helm(show: Callable[..., Shown]):
+    shown = show("sys.exit('must not be called')", **{"values.yaml": "a: [\n"})
+    assert [line.split()[0] for line in said(shown)] == ["V-YAML"]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from seatrial.check.valuesread import actions, judge_reading, read_templates
+from seatrial.discovery.charts import find_charts
+from seatrial.discovery.tree import Tree
+
+CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
+
+
+@pytest.fixture
+def said(repository: Callable[..., Tree]) -> Callable[..., list[str]]:
+    def make(template: str, values: str = "", **more: str) -> list[str]:
+        files = {"Chart.yaml": CHART, "values.yaml": values, "templates/a.yaml": template}
+        tree = repository({**files, **{name.replace("__", "/"): text for name, text in more.items()}})
+        (chart,) = find_charts(tree)
+        return [
+            f"{tree.name(each.place.path)}:{each.place.line} {each.id} {each.what}"
+            for each in judge_reading(chart, read_templates(chart))
+        ]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ .Values.web.port }}",
+        "{{ $.Values.web.port }}",
+        "{{- with .Values.web }}{{ .port }}{{ end }}",
+        "{{ toYaml .Values.web | indent 2 }}",
+        '{{ index .Values "web" "port" }}',
+        "{{ toYaml .Values }}",
+        '{{ include "x" .Values }}',
+        "{{ $v := .Values }}{{ $v.web.port }}",
+        "{{ range $k, $v := .Values.web }}{{ end }}",
+    ],
+)
+def test_what_is_read_in_whatever_way_is_read(template: str, said: Callable[..., list[str]]):
+    assert said(template, "web: {port: 80}\n") == []
+
+
+def test_a_value_that_nothing_reads(said: Callable[..., list[str]]):
+    assert said("{{ .Values.web.port }}", "web:\n  port: 80\n  extra: {a: 1, b: 2}\nother: 1\n") == [
+        "values.yaml:3 V-UNREAD no template reads web.extra",
+        "values.yaml:4 V-UNREAD no template reads other",
+    ]
+
+
+def test_a_misspelled_value_of_an_environment_has_no_effect(said: Callable[..., list[str]]):
+    found = said("{{ .Values.replicas }}", "replicas: 1\n", **{"values-prod.yaml": "replcas: 3\n"})
+    assert found == ["values-prod.yaml:1 V-NO-EFFECT it sets replcas to 3, which no template reads"]
+
+
+def test_a_comment_reads_nothing(said: Callable[..., list[str]]):
+    assert said("{{/* .Values.a */}}", "a: 1\n") == ["values.yaml:1 V-UNREAD no template reads a"]
+
+
+@pytest.mark.parametrize("template", ["{{ .Values.image.tagg }}", "\n\n{{- .Values.image.tagg | quote -}}"])
+def test_a_value_that_nobody_gives_is_printed_as_nothing(template: str, said: Callable[..., list[str]]):
+    line = template.count("\n") + 1
+    assert (
+        said(template, "image: {tag: a}\n")[-1]
+        == f"templates/a.yaml:{line} V-UNDEFINED it prints .Values.image.tagg, which no file gives"
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ .Values.a | default 1 }}",
+        "{{ if .Values.a }}{{ .Values.a }}{{ end }}",
+        "{{ with .Values.x }}{{ .Values.x.a }}{{ end }}",
+        '{{ required "give it" .Values.a }}',
+        "{{ .Values.global.a }}",
+        "{{ .Values.image }}",
+    ],
+)
+def test_a_value_that_is_asked_about_may_be_missing(template: str, said: Callable[..., list[str]]):
+    assert said(template, "image: {tag: a}\n") in ([], ["values.yaml:1 V-UNREAD no template reads image"])
+
+
+def test_values_of_subcharts_and_their_switches_are_helms(said: Callable[..., list[str]]):
+    chart = CHART + "dependencies: [{name: redis, alias: cache, condition: 'extras.cache'}]\n"
+    values = "cache: {size: 1}\nextras: {cache: true}\nglobal: {a: 1}\n"
+    assert said("x", values, **{"Chart.yaml": chart}) == []
+
+
+def test_helpers_of_a_packed_subchart_may_read_anything(said: Callable[..., list[str]]):
+    chart = CHART + "dependencies: [{name: common}]\n"
+    more = {"Chart.yaml": chart, "charts__common-1.0.0.tgz": ""}
+    assert said('{{ include "common.names.fullname" . }}', "nameOverride: ''\n", **more) == []
+    assert said("x", "nameOverride: ''\n", **more) == ["values.yaml:1 V-UNREAD no template reads nameOverride"]
+
+
+def test_actions_without_end_take_no_time():
+    assert list(actions("{{" * 100_000)) == []
+    assert [body for _, body in actions("a {{ b }} c {{- d -}} {{/* e */}} {{ f")] == [" b ", "- d -"]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seatrial.checks.found import parts
+from seatrial.checks.lifecycle import Life, Look, _made_up, _variables, judge_lives, read_look
+from seatrial.verdict import Outcome
+
+LOOK = Look(("0.0.0.0",), "uvicorn", "uvicorn app:app --host=0.0.0.0", owns=True)
+LIFE = Life("backend", Path("Dockerfile"), (), ("python", "-m", "app"), 8001, LOOK, "", stop_seconds=0.6, code=0, limit=10)
+
+PRINTED = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 11111 1 0000 100 0 0 10 0
+   1: {address}:1F41 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1001        0 22222 1 0000 100 0 0 10 0
+==
+uvicorn
+uvicorn app:app --port=8001
+==
+total 0
+lrwx------ 1 1001 1001 64 Nov 20 12:46 0 -> /dev/null
+lrwx------ 1 1001 1001 64 Nov 20 12:46 7 -> socket:[{inode}]
+"""
+
+
+def printed(address: str = "00000000", state: str = "0A", inode: str = "22222") -> str:
+    return PRINTED.format(address=address, state=state, inode=inode)
+
+
+def test_a_container_is_read_by_its_kernels_tables():
+    assert read_look(printed(), 8001) == Look(("0.0.0.0",), "uvicorn", "uvicorn app:app --port=8001", owns=True)
+    assert read_look(printed("0" * 32), 8001).addresses == ("::",)
+    assert read_look(printed("0100007F"), 8001).addresses == ("127.0.0.1",)
+    assert read_look(printed(inode="33333"), 8001).owns is False
+    assert read_look(printed(state="01"), 8001) is None and read_look(printed(), 8000) is None
+
+
+def test_a_server_as_process_1_that_ends_in_time_passes():
+    verdict = judge_lives([LIFE, replace(LIFE, code=143)])
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 2)
+
+
+def test_an_init_in_front_of_the_server_passes():
+    assert judge_lives([replace(LIFE, look=replace(LOOK, program="tini", owns=False))]).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"entrypoint": ("/bin/sh", "-c"), "command": ("python -m app",)}, "shell form: python -m app"),
+        ({"look": None, "log": "DATABASE_URL is not set", "code": None}, "DATABASE_URL is not set"),
+        ({"look": replace(LOOK, addresses=("127.0.0.1",))}, "127.0.0.1:8001"),
+        ({"look": replace(LOOK, program="bash", owns=False)}, "process 1 is bash"),
+        ({"code": 137, "stop_seconds": 10.2}, "exit code 137"),
+        ({"code": None}, "exit code None"),
+        ({"stop_seconds": 10.0}, "10.0 s"),
+    ],
+)
+def test_what_is_not_safe_is_named(change, says):
+    verdict = judge_lives([replace(LIFE, **change)])
+    assert verdict.outcome is Outcome.FAILED and says in verdict.reason
+
+
+def test_no_backend_is_a_failure():
+    assert judge_lives([]).outcome is Outcome.FAILED
+
+
+def test_variables_are_those_of_the_chart(app, render, healthy):
+    line = "          image: shop-backend:1.0\n"
+    env = (
+        "          envFrom: [{configMapRef: {name: shop}}]\n          env:\n"
+        "            - {name: URL, valueFrom: {secretKeyRef: {name: shop-secrets, key: URL}}}\n"
+        "            - {name: MISSING, valueFrom: {secretKeyRef: {name: shop-secrets, key: NO, optional: true}}}\n"
+        "            - {name: MODE, value: fast}\n"
+    )
+    config = (
+        "---\n# Source: shop/templates/c.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {PORT: '8001'}\n"
+    )
+    rendered = render(healthy + config, line, line + env)
+    part = parts(app, rendered, "backend")[0]
+    item = part.workloads[0]
+    made_up = {"shop-secrets": _made_up({"PASSWORD": "random", "URL": "postgresql://u:{PASSWORD}@db/x"})}
+    found = _variables(item, part.main(item)[0], rendered, made_up)
+    password = made_up["shop-secrets"]["PASSWORD"]
+    assert found == {"PORT": "8001", "URL": f"postgresql://u:{password}@db/x", "MODE": "fast"}

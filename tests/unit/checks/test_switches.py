@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from seatrial.checks.switches import Difference, Switches, fixed_replicas, judge_switches, pairwise
+from seatrial.errors import Place
+from seatrial.verdict import Outcome
+
+HPA = "---\n# Source: shop/templates/frontend.yaml\napiVersion: autoscaling/v2"
+
+
+def switches(*differences: Difference, combinations=(), replicas=()) -> Switches:
+    return Switches(Path("chart"), differences, tuple(combinations), tuple(replicas))
+
+
+def without(text: str, kind: str, name: str) -> str:
+    documents = text.split("---\n")
+    kept = [each for each in documents if f"kind: {kind}\nmetadata:\n  name: {name}\n" not in each]
+    assert len(kept) == len(documents) - 1
+    return "---\n".join(kept)
+
+
+def test_a_switch_that_adds_its_own_passes(render, healthy):
+    off = render(without(healthy, "HorizontalPodAutoscaler", "shop-frontend"))
+    verdict = judge_switches(switches(Difference(("frontend", "autoscaling", "enabled"), off, render(healthy))))
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 2)
+
+
+def test_an_autoscaler_may_take_the_replicas_field(render, healthy):
+    off = render(
+        without(healthy, "HorizontalPodAutoscaler", "shop-frontend"), "spec:\n  revision", "spec:\n  replicas: 2\n  revision"
+    )
+    assert (
+        judge_switches(switches(Difference(("frontend", "autoscaling", "enabled"), off, render(healthy)))).outcome
+        is Outcome.PASSED
+    )
+
+
+def test_tests_may_take_their_hook_and_ingress_its_ingress(render, healthy):
+    hook = Difference(("tests", "enabled"), render(without(healthy, "Pod", "shop-test")), render(healthy))
+    edge = Difference(("ingress", "enabled"), render(without(healthy, "Ingress", "shop")), render(healthy))
+    assert judge_switches(switches(hook, edge)).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "switch"),
+    [
+        ("Service", "shop-frontend", ("frontend", "autoscaling", "enabled")),
+        ("Deployment", "shop-frontend", ("ingress", "enabled")),
+        ("Ingress", "shop", ("networkPolicy", "enabled")),
+    ],
+)
+def test_a_switch_that_takes_what_is_not_its_own_fails(render, healthy, kind, name, switch):
+    verdict = judge_switches(switches(Difference(switch, render(without(healthy, kind, name)), render(healthy))))
+    assert verdict.outcome is Outcome.FAILED and f"{kind} {name} comes and goes" in verdict.reason
+
+
+def test_a_switch_that_changes_another_object_fails(render, healthy):
+    off = render(without(healthy, "Ingress", "shop"), "image: shop-frontend:1.0", "image: shop-frontend:2.0")
+    verdict = judge_switches(switches(Difference(("ingress", "enabled"), off, render(healthy))))
+    assert "Deployment shop-frontend changes" in verdict.reason
+
+
+def test_a_dead_switch_fails(render, healthy):
+    verdict = judge_switches(switches(Difference(("ingress", "enabled"), render(healthy), render(healthy))))
+    assert "render the same" in verdict.reason
+
+
+def test_a_component_may_go_as_a_whole(render, healthy):
+    off = without(
+        without(without(healthy, "Deployment", "shop-backend"), "Service", "shop-backend"),
+        "HorizontalPodAutoscaler",
+        "shop-backend",
+    )
+    assert judge_switches(switches(Difference(("backend", "enabled"), render(off), render(healthy)))).outcome is Outcome.PASSED
+
+
+def test_what_does_not_render_fails(render, healthy):
+    verdict = judge_switches(switches(Difference(("ingress", "enabled"), "nil pointer", render(healthy))))
+    assert "ingress.enabled off" in verdict.reason and "nil pointer" in verdict.reason
+    good = Difference(("ingress", "enabled"), render(without(healthy, "Ingress", "shop")), render(healthy))
+    verdict = judge_switches(switches(good, combinations=[({("ingress", "enabled"): True}, "nil pointer")]))
+    assert "on: ingress.enabled" in verdict.reason
+
+
+def test_replicas_beside_an_autoscaler_fail(render, healthy):
+    rendered = render(healthy, "spec:\n  revision", "spec:\n  replicas: 2\n  revision")
+    assert [subject for subject, _ in fixed_replicas(rendered)] == ["Deployment shop-frontend"]
+    assert fixed_replicas(render(healthy)) == []
+    verdict = judge_switches(switches(replicas=[("Deployment shop-frontend", Place(Path("a.yaml")))]))
+    assert verdict.outcome is Outcome.FAILED and "beside an autoscaler" in verdict.reason
+
+
+def test_a_chart_without_switches_says_so():
+    verdict = judge_switches(switches())
+    assert verdict.outcome is Outcome.NOT_APPLICABLE and "no switch" in verdict.reason
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 12, 20])
+def test_pairwise_settings_hold_every_pair_in_all_four_ways(count):
+    names = [(f"s{index}", "enabled") for index in range(count)]
+    settings = pairwise(names)
+    for one, other in itertools.combinations(names, 2):
+        assert {(setting[one], setting[other]) for setting in settings} == set(itertools.product((False, True), repeat=2))
+    assert len(settings) <= 16

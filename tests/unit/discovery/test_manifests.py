@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from seatrial.discovery.manifests import find_manifests, groups
+from seatrial.discovery.tree import Tree
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+
+
+def test_objects_of_a_cluster_and_nothing_else(tree: Callable[..., Tree]):
+    made = tree(
+        {
+            "k8s/pod.yaml": POD,
+            "k8s/quoted.yml": '"kind": Pod\n"apiVersion": v1\n',
+            "k8s/several.yaml": f"---\n{POD}---\n{POD}",
+            "k8s/empty.yaml": "",
+            "chart/templates/pod.yaml": POD,
+            "kind.yaml": "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n",
+            "kubeconfig.yaml": "apiVersion: v1\nkind: Config\nclusters: []\n",
+            "skaffold.yaml": "apiVersion: skaffold/v4beta7\nkind: Config\n",
+            "openapi.yaml": "info: {}\n",
+            "docker-compose.yaml": "services: {}\n",
+            "templated.yaml": "apiVersion: v1\nkind: Pod\n{% if x %}\n",
+            "helm-like.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  {{ name }}\n",
+            "broken.yaml": "apiVersion: v1\nkind: Pod\n  a: [\n",
+            "other-broken.yaml": "a: [\n",
+        }
+    )
+    found = find_manifests(made, [made.root / "chart"], [])
+    assert [made.name(path) for path in found.files] == ["k8s/pod.yaml", "k8s/quoted.yml", "k8s/several.yaml"]
+    assert [made.name(path) for path, _, _ in found.broken] == ["broken.yaml"]
+    assert sorted(made.name(path) for path in found.templated) == ["helm-like.yaml", "templated.yaml"]
+
+
+def test_kustomizations_and_their_patches(tree: Callable[..., Tree]):
+    made = tree(
+        {
+            "base/kustomization.yaml": "resources: [pod.yaml]\n",
+            "base/pod.yaml": POD,
+            "prod/kustomization.yaml": "resources: [../base]\npatches: [{path: more.yaml}]\npatchesStrategicMerge: [old.yaml]\n",
+            "prod/more.yaml": POD,
+            "prod/old.yaml": POD,
+            "odd/kustomization.yaml": "resources: 5\npatches: [a, {patch: '- op: add'}]\n",
+            "broken/kustomization.yaml": "a: [\n",
+        }
+    )
+    found = find_manifests(made, [], [])
+    assert [made.name(path) for path in found.files] == ["base/pod.yaml"]
+    assert len(found.kustomizations) == 4
+    prod = next(each for each in found.kustomizations if each.path.parent.name == "prod")
+    assert [made.name(path) for path in prod.uses] == ["base", "prod/old.yaml", "prod/more.yaml"]
+
+
+def keys(*names: str) -> frozenset[tuple[str, str, str]]:
+    return frozenset(("Service", "", name) for name in names)
+
+
+def test_manifests_of_one_application_are_applied_together():
+    root = Path("/r")
+    objects = {root / "k8s/db.yaml": keys("db"), root / "web/k8s/web.yaml": keys("web"), root / "all.yaml": keys("all")}
+    assert groups(list(objects), root, objects) == [list(objects)]
+
+
+def test_folders_that_define_the_same_are_alternatives():
+    root = Path("/r")
+    shared, dev, prod, other = root / "k8s/db.yaml", root / "k8s/dev/web.yaml", root / "k8s/prod/web.yaml", root / "jobs/a.yaml"
+    objects = {shared: keys("db"), dev: keys("web"), prod: keys("web"), other: keys("a")}
+    assert groups([shared, dev, prod, other], root, objects) == [[other, shared, dev], [other, shared, prod]]
+
+
+def test_copies_in_one_folder_are_no_alternatives():
+    root = Path("/r")
+    objects = {root / "k8s/web.yaml": keys("web"), root / "k8s/web-old.yaml": keys("web")}
+    assert groups(list(objects), root, objects) == [list(objects)]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from seatrial import process
+from seatrial.criteria import load_catalogue
+from seatrial.sabotage.model import Edit, Sabotage, SabotageError, chosen
+from seatrial.sabotage.runner import CATALOGUE, copy_application, make_copies
+
+ROOT = Path(__file__).parents[3]
+
+
+def fault(*edits: Edit, name: str = "f", live: bool = False) -> Sabotage:
+    return Sabotage(name, 1, "It breaks.", "M1-PORT-01", "", edits, live=live)
+
+
+def test_a_fault_changes_its_text(tmp_path: Path):
+    (tmp_path / "a").write_text("x: 1\ny: 1\n")
+    fault(Edit("a", "x: 1", "x: 2"), Edit("a", "x: 2", "x: 3")).apply(tmp_path)
+    assert (tmp_path / "a").read_text() == "x: 3\ny: 1\n"
+
+
+@pytest.mark.parametrize(("file", "old", "says"), [("a", "z", "0 times"), ("a", "1", "2 times"), ("b", "x", "no such file")])
+def test_a_fault_that_does_not_fit_is_an_error(tmp_path: Path, file: str, old: str, says: str):
+    (tmp_path / "a").write_text("x: 1\ny: 1\n")
+    with pytest.raises(SabotageError, match=says):
+        fault(Edit(file, old, "new")).apply(tmp_path)
+    assert (tmp_path / "a").read_text() == "x: 1\ny: 1\n"
+
+
+def test_faults_are_chosen_by_name_and_kind():
+    faults = [fault(name="a"), fault(name="b", live=True), fault(name="c")]
+    assert [each.name for each in chosen(faults, static=True)] == ["a", "c"]
+    assert [each.name for each in chosen(faults, static=False, only=["c", "b"])] == ["b", "c"]
+    with pytest.raises(SabotageError, match="there is no sabotage z"):
+        chosen(faults, static=False, only=["z"])
+
+
+def test_the_catalogue_speaks_of_criteria_that_exist_under_names_of_their_own():
+    criteria = load_catalogue()
+    assert len({each.name for each in CATALOGUE}) == len(CATALOGUE)
+    for each in CATALOGUE:
+        assert criteria[each.criterion].milestone == each.milestone
+        assert all(consequence in criteria for consequence in each.consequences)
+    assert {each.milestone for each in CATALOGUE if not each.live} >= {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("each", CATALOGUE, ids=lambda each: each.name)
+def test_every_fault_fits_the_reference_application(each: Sabotage, tmp_path: Path):
+    for edit in each.edits:
+        (tmp_path / edit.file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / edit.file, tmp_path / edit.file)
+    each.apply(tmp_path)
+    assert any((tmp_path / edit.file).read_text() != (ROOT / edit.file).read_text() for edit in each.edits)
+
+
+def test_there_is_one_healthy_copy_and_one_for_each_fault(tmp_path: Path):
+    source = tmp_path / "app"
+    source.mkdir()
+    (source / "a").write_text("x")
+    (source / "node_modules").mkdir()
+    copies = make_copies(
+        source, [fault(Edit("a", "x", "1"), name="one"), fault(Edit("a", "x", "2"), name="two")], tmp_path / "copies"
+    )
+    assert {name: (copy / "a").read_text() for name, copy in copies.items()} == {"healthy-static": "x", "one": "1", "two": "2"}
+    assert not (copies["one"] / "node_modules").exists() and (source / "a").read_text() == "x"
+
+
+def test_a_copy_of_a_repository_holds_what_git_would_and_is_one_itself(tmp_path: Path):
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("no git")
+    source, target = tmp_path / "app", tmp_path / "copy"
+    source.mkdir()
+    for name, text in (("kept", ""), ("new", ""), ("ignored.log", ""), (".gitignore", "*.log\n")):
+        (source / name).write_text(text)
+    process.run([git, "-C", source, "init", "--quiet"], timeout=10)
+    process.run([git, "-C", source, "add", "kept"], timeout=10)
+    copy_application(source, target)
+    assert {path.name for path in target.iterdir()} == {"kept", "new", ".gitignore", ".git"}
+    listed = process.run([git, "-C", target, "ls-files"], timeout=10).stdout.split()
+    assert sorted(listed) == [".gitignore", "kept", "new"]

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from seatrial.journal import Journal
+from seatrial.sabotage import runner
+from seatrial.sabotage.model import Edit, Sabotage
+from seatrial.sabotage.runner import Result, find, read_run, run_all
+from seatrial.verdict import Outcome, Verdict, blocked, failed, inconclusive, passed
+
+FAULT = Sabotage("f", 1, "It breaks.", "A-A-01", "port 8000", (Edit("a", "b", "c"),), consequences=("A-A-02",))
+RED = failed("found port 8000")
+GOOD = passed(1, "things")
+
+
+def result(trouble: str = "", **verdicts: Verdict) -> Result:
+    return Result({name.replace("_", "-"): verdict for name, verdict in verdicts.items()}, 1.0, trouble=trouble)
+
+
+HEALTHY = result(A_A_01=GOOD, A_A_02=GOOD, A_A_03=GOOD, A_A_04=failed("too few cores"))
+
+
+def after(**changed: Verdict) -> Result:
+    return result(**{"A_A_01": RED, "A_A_02": GOOD, "A_A_03": GOOD, "A_A_04": failed("too few cores"), **changed})
+
+
+def test_a_fault_that_its_criterion_alone_sees_is_seen():
+    found = find(FAULT, after(), HEALTHY)
+    assert (found.problems, found.blocked, found.consequences) == ((), (), ())
+
+
+def test_consequences_and_what_is_blocked_are_told():
+    found = find(FAULT, after(A_A_02=failed("so too"), A_A_03=blocked("A-A-01", "")), HEALTHY)
+    assert (found.problems, found.blocked, found.consequences) == ((), ("A-A-03",), ("A-A-02",))
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"A_A_01": GOOD}, "A-A-01 is passed: nobody saw the fault"),
+        ({"A_A_01": inconclusive("who knows")}, "nobody saw the fault"),
+        ({"A_A_01": failed("found port 9000")}, "failed for another reason"),
+        ({"A_A_03": failed("me too")}, "A-A-03 is failed, without the fault passed"),
+        ({"A_A_03": blocked("A-A-09", "")}, "A-A-03 is blocked,"),
+        ({"A_A_04": GOOD}, "A-A-04 is passed, without the fault failed"),
+    ],
+)
+def test_what_is_seen_otherwise_is_a_problem(changed, says):
+    assert any(says in problem for problem in find(FAULT, after(**changed), HEALTHY).problems)
+
+
+def test_a_criterion_that_is_no_longer_judged_is_a_problem():
+    verdicts = {name: verdict for name, verdict in after().verdicts.items() if name != "A-A-03"}
+    assert find(FAULT, Result(verdicts, 1.0), HEALTHY).problems == ("A-A-03 was not judged",)
+
+
+def test_a_root_that_is_red_without_the_fault_proves_nothing():
+    healthy = Result({**HEALTHY.verdicts, "A-A-01": failed("always")}, 1.0)
+    assert "without the fault too" in find(FAULT, after(), healthy).problems[0]
+
+
+def test_a_run_that_broke_is_a_problem():
+    assert "the run ended with 3" in find(FAULT, Result({}, 1.0, trouble="the run ended with 3"), HEALTHY).problems[0]
+
+
+def test_verdicts_come_from_the_journal_and_the_worst_counts(tmp_path: Path):
+    journal = Journal(tmp_path)
+    journal.write("cluster", name="seatrial-r", provider="minikube")
+    journal.verdict("A-A-01", GOOD, test="one")
+    journal.verdict("A-A-01", RED, test="two")
+    journal.verdict("A-A-02", blocked("A-A-01", "no"), test="three")
+    journal.close()
+    found, cluster = read_run(tmp_path)
+    assert found["A-A-01"].outcome is Outcome.FAILED and found["A-A-02"].blocked_by == "A-A-01"
+    assert cluster == "seatrial-r"
+
+
+def live(monkeypatch: pytest.MonkeyPatch, cluster: str, reuse: str | None = None) -> tuple[list[list[str]], dict[str, Result]]:
+    """What `seatrial` was called with for a live fault, and the results."""
+    calls: list[list[str]] = []
+
+    def run(copy: Path, arguments: list[str], timeout: float) -> Result:
+        calls.append([copy.name, *arguments[:2]])
+        return Result(HEALTHY.verdicts, 1.0, cluster)
+
+    monkeypatch.setattr(runner, "_run", run)
+    monkeypatch.setattr(runner, "_seatrial", lambda arguments, timeout: calls.append(list(arguments)))
+    fault = dataclasses.replace(FAULT, live=True)
+    return calls, run_all({"healthy-live": Path("well"), fault.name: Path("ill")}, [fault], reuse)
+
+
+def test_live_faults_share_a_cluster_that_the_healthy_copy_brings_up(monkeypatch: pytest.MonkeyPatch):
+    calls, results = live(monkeypatch, "seatrial-r")
+    assert calls == [
+        ["well", "--keep-cluster", "--criterion"],
+        ["ill", "--reuse-cluster", "seatrial-r"],
+        ["sweep", "--kept", "seatrial-r"],
+    ]
+    assert results.keys() == {"healthy-live", FAULT.name}
+
+
+def test_a_given_cluster_is_used_and_left_alone(monkeypatch: pytest.MonkeyPatch):
+    calls, _ = live(monkeypatch, "mine", reuse="mine")
+    assert calls == [["well", "--reuse-cluster", "mine"], ["ill", "--reuse-cluster", "mine"]]
+
+
+def test_without_a_cluster_no_fault_is_tried(monkeypatch: pytest.MonkeyPatch):
+    calls, results = live(monkeypatch, "")
+    assert calls == [["well", "--keep-cluster", "--criterion"]] and results.keys() == {"healthy-live"}

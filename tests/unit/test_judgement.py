@@ -1,0 +1,87 @@
+from typing import Any
+
+import pytest
+
+from seatrial import marks
+from seatrial.criteria import Criterion
+from seatrial.errors import ClusterError
+from seatrial.judgement import blocked_by_need, of_error, plan, words
+from seatrial.scheduler import Disturbs, StageFailed
+from seatrial.verdict import Evidence, Outcome, blocked, failed, inconclusive, not_applicable, passed
+
+
+def criterion(name: str = "M2-SVC-01", **more: Any) -> Criterion:
+    return Criterion.model_validate(
+        {"id": name, "milestone": 2, "area": "services", "title": "A title", "pass": "So.", "how": "live", **more}
+    )
+
+
+def look(world: Any) -> int:
+    return 1
+
+
+def test_the_marks_of_a_trial_become_a_job():
+    found = plan([marks.criterion("M2-SVC-01").mark], [marks.trial(look, disturbs="component", component="backend").mark])
+    assert not isinstance(found, str) and found.job is not None
+    assert (found.criterion, found.job.needs, found.job.disturbs, found.job.component) == (
+        "M2-SVC-01",
+        ("release",),
+        Disturbs.COMPONENT,
+        "backend",
+    )
+    assert found.job.key.endswith("test_judgement.look")
+
+
+def test_a_check_needs_nothing_and_decorates_no_observe_function():
+    mark = marks.check(look).mark
+    assert mark.args == (look,) and mark.kwargs["needs"] == ()
+
+
+@pytest.mark.parametrize(
+    ("criteria", "observations"),
+    [
+        ([], []),
+        ([marks.criterion("A").mark] * 2, []),
+        ([marks.criterion("A").mark], [marks.check(look).mark, marks.trial(look).mark]),
+    ],
+)
+def test_wrong_marks_are_a_sentence(criteria: Any, observations: Any):
+    assert isinstance(plan(criteria, observations), str)
+
+
+def test_a_failed_stage_fails_its_own_criterion_and_blocks_others():
+    error = StageFailed("volumes", ClusterError("no default StorageClass"))
+    own = of_error(criterion("M2-CLUSTER-05"), error, {"M2-CLUSTER-05"})
+    assert own.outcome is Outcome.FAILED and "no default StorageClass" in own.reason
+    other = of_error(criterion(), error, {"M2-CLUSTER-05"})
+    assert (other.outcome, other.blocked_by) == (Outcome.BLOCKED, "M2-CLUSTER-05")
+
+
+def test_without_the_criterion_of_the_stage_nobody_would_say_what_failed():
+    error = StageFailed("volumes", ClusterError("no default StorageClass"))
+    alone = of_error(criterion(), error, {criterion().id})
+    assert alone.outcome is Outcome.INCONCLUSIVE and "no default StorageClass" in alone.reason
+
+
+def test_any_other_error_is_cannot_tell():
+    assert of_error(criterion(), TimeoutError("slow"), ()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_needs_block_by_root_and_excused_ones_do_not():
+    wanting = criterion(needs=["M2-A-01", "M2-B-01"])
+    assert blocked_by_need(wanting, {}, frozenset()) is None
+    assert blocked_by_need(wanting, {"M2-A-01": passed(1, "x"), "M2-B-01": not_applicable("absent")}, frozenset()) is None
+    by = blocked_by_need(wanting, {"M2-B-01": inconclusive("no answer")}, frozenset())
+    assert by is not None and by.blocked_by == "M2-B-01" and "cannot tell: no answer" in by.reason
+    chained = blocked_by_need(wanting, {"M2-A-01": blocked("M1-X-01", "blocked")}, frozenset())
+    assert chained is not None and chained.blocked_by == "M1-X-01"
+    assert blocked_by_need(wanting, {"M2-A-01": failed("no")}, frozenset({"M2-A-01"})) is None
+
+
+def test_the_words_name_criterion_reason_and_evidence():
+    text = words(
+        criterion(),
+        failed("Port 81 is open", evidence=[Evidence("seen", artefact="evidence/x.log"), Evidence("Port 81 is open")]),
+    )
+    assert text == "M2-SVC-01 A title: Port 81 is open\n  - seen [evidence/x.log]"
+    assert words(criterion(), inconclusive("no answer")) == "M2-SVC-01 A title: cannot tell: no answer"

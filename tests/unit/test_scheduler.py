@@ -1,0 +1,198 @@
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from seatrial.errors import ClusterError
+from seatrial.scheduler import Disturbs, Job, Scheduler, StageFailed, Timing
+
+
+class Meter:
+    """Counts who runs at the same time."""
+
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+        self.met: set[frozenset[str]] = set()
+        self.order: list[str] = []
+        self._lock = threading.Lock()
+
+    def job(self, key: str, seconds: float = 0.05, **options: Any) -> Job[Any]:
+        def observe(world: Any) -> str:
+            with self._lock:
+                self.met |= {frozenset((key, other)) for other in self.running}
+                self.running.add(key)
+                self.order.append(key)
+            time.sleep(seconds)
+            with self._lock:
+                self.running.discard(key)
+            return key
+
+        return Job(key, observe, **{"needs": ("release",), **options})
+
+    def together(self, one: str, other: str) -> bool:
+        return frozenset((one, other)) in self.met
+
+
+def run(jobs: list[Job[Any]], stages: dict[str, Any] | None = None) -> Scheduler[Any]:
+    scheduler: Scheduler[Any] = Scheduler(None, {"release": lambda world: "release", **(stages or {})})
+    scheduler.submit(jobs)
+    return scheduler
+
+
+def test_observations_that_disturb_nothing_run_side_by_side():
+    barrier = threading.Barrier(3, timeout=5)
+    jobs = [Job(f"o{number}", lambda world: barrier.wait() >= 0, ("release",)) for number in range(3)]
+    scheduler = run(jobs)
+    assert all(scheduler.result(job.key) for job in jobs)
+
+
+def test_what_disturbs_a_node_runs_alone():
+    meter = Meter()
+    jobs = [meter.job("a"), meter.job("b"), meter.job("node", disturbs=Disturbs.NODE), meter.job("c")]
+    scheduler = run(jobs)
+    for job in jobs:
+        assert scheduler.result(job.key) == job.key
+    assert not any(meter.together("node", other) for other in "abc")
+
+
+def test_two_components_may_be_disturbed_at_the_same_time_but_not_the_same_one():
+    meter = Meter()
+    gate = threading.Barrier(2, timeout=5)
+    jobs = [
+        Job("x", lambda world: gate.wait(), ("release",), Disturbs.COMPONENT, "backend"),
+        Job("y", lambda world: gate.wait(), ("release",), Disturbs.COMPONENT, "postgres"),
+        meter.job("z1", disturbs=Disturbs.COMPONENT, component="backend"),
+        meter.job("z2", disturbs=Disturbs.COMPONENT, component="backend"),
+    ]
+    scheduler = run(jobs)
+    for job in jobs:
+        scheduler.result(job.key)
+    assert not meter.together("z1", "z2")
+
+
+def test_a_plain_observer_is_not_disturbed_by_a_component_fault():
+    meter = Meter()
+    jobs = [meter.job("look", 0.1), meter.job("break", 0.1, disturbs=Disturbs.COMPONENT, component="backend")]
+    scheduler = run(jobs)
+    for job in jobs:
+        scheduler.result(job.key)
+    assert not meter.together("look", "break")
+
+
+def test_files_are_read_while_the_cluster_is_disturbed():
+    gate = threading.Barrier(2, timeout=5)
+    jobs = [
+        Job("break", lambda world: gate.wait(), ("release",), Disturbs.CLUSTER),
+        Job("files", lambda world: gate.wait()),
+    ]
+    scheduler = run(jobs)
+    for job in jobs:
+        scheduler.result(job.key)
+
+
+def test_a_failed_stage_is_named_and_blocks_only_what_needs_it():
+    def broken(world: Any) -> None:
+        raise ClusterError("no network")
+
+    meter = Meter()
+    scheduler = run([meter.job("a", needs=("cluster",)), meter.job("b")], {"cluster": broken})
+    with pytest.raises(StageFailed) as caught:
+        scheduler.result("a")
+    assert caught.value.stage == "cluster" and "no network" in str(caught.value.cause)
+    assert scheduler.result("b") == "b"
+
+
+def test_the_first_stage_that_failed_is_named_through_others():
+    scheduler: Scheduler[Any] = Scheduler(None, {})
+    scheduler._makers = {"engine": lambda world: 1 / 0, "cluster": lambda world: scheduler.stage("engine")}
+    with pytest.raises(StageFailed) as caught:
+        scheduler.stage("cluster")
+    assert caught.value.stage == "engine"
+
+
+def test_a_stage_is_made_once_and_only_if_needed():
+    made: list[str] = []
+    stages = {name: (lambda world, name=name: made.append(name)) for name in ("release", "ingress")}
+    meter = Meter()
+    scheduler: Scheduler[Any] = Scheduler(None, stages)
+    scheduler.submit([meter.job("a"), meter.job("b")])
+    scheduler.result("a"), scheduler.result("b")
+    assert made == ["release"]
+    assert scheduler.made("ingress") is None
+
+
+def test_an_error_of_an_observation_reaches_whoever_awaits_it():
+    def observe(world: Any) -> None:
+        raise RuntimeError("probe broke")
+
+    scheduler = run([Job("a", observe)])
+    with pytest.raises(RuntimeError, match="probe broke"):
+        scheduler.result("a")
+
+
+def test_the_same_key_is_observed_once():
+    meter = Meter()
+    scheduler = run([meter.job("a"), meter.job("a")])
+    scheduler.result("a")
+    assert meter.order == ["a"]
+
+
+def test_last_comes_after_all_others_even_if_they_wait_for_a_stage():
+    meter = Meter()
+    slow = threading.Event()
+    jobs = [meter.job("end", last=True), meter.job("slow", needs=("slow",)), meter.job("quick")]
+    scheduler = run(jobs, {"slow": lambda world: slow.wait(5)})
+    scheduler.result("quick")
+    slow.set()
+    for job in jobs:
+        scheduler.result(job.key)
+    assert meter.order[-1] == "end"
+
+
+def test_a_disturber_whose_stage_is_missing_holds_nobody_back():
+    meter = Meter()
+    never = threading.Event()
+    scheduler = run(
+        [meter.job("load", needs=("metrics",), disturbs=Disturbs.NODE), meter.job("rollout", disturbs=Disturbs.NODE)],
+        {"metrics": lambda world: never.wait(10)},
+    )
+    assert scheduler.result("rollout") == "rollout"
+    never.set()
+    assert scheduler.result("load") == "load"
+
+
+def test_timings_are_told():
+    told: list[Timing] = []
+    scheduler: Scheduler[Any] = Scheduler(None, {"release": lambda world: 1}, told=told.append)
+    scheduler.submit([Job("a", lambda world: 2, ("release",))])
+    scheduler.result("a")
+    scheduler.close()
+    assert {(timing.name, timing.kind) for timing in told} == {("release", "stage"), ("a", "observation")}
+
+
+def test_a_stage_that_is_late_tells_nobody_after_the_end():
+    told: list[Timing] = []
+    goes_on = threading.Event()
+    scheduler: Scheduler[Any] = Scheduler(None, {"browser": lambda world: goes_on.wait(5)}, told=told.append)
+    stage = scheduler.begin("browser")
+    scheduler.close()
+    goes_on.set()
+    assert stage.result(5)
+    assert told == []
+
+
+def test_closing_cancels_what_waits():
+    started = threading.Event()
+    release = threading.Event()
+
+    def observe(world: Any) -> None:
+        started.set()
+        release.wait(5)
+
+    scheduler = run([Job("busy", observe, ("release",), Disturbs.NODE), Meter().job("waits", disturbs=Disturbs.NODE)])
+    assert started.wait(5)
+    scheduler.close(wait=False)
+    release.set()
+    with pytest.raises(BaseException):  # noqa: B017 - concurrent.futures.CancelledError is a BaseException in some versions
+        scheduler.result("waits")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seatrial.errors import Place, ToolchainError
+from seatrial.tools.checkov import scan
+
+Row = tuple[str, str, str, int]
+
+
+def rows(found: tuple[Row, ...], result: dict[str, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "check_id": rule,
+            "check_name": "Title",
+            "check_result": result,
+            "resource": resource,
+            "file_abs_path": path,
+            "file_line_range": [line, line + 9],
+        }
+        for rule, resource, path, line in found
+    ]
+
+
+def report(kind: str, passed: int, *failed: Row, skipped: tuple[Row, ...] = (), why: str = "", unread: tuple[str, ...] = ()):
+    """The fields of checkov 3.3's report that are read."""
+    results = {
+        "passed_checks": rows((("CKV_X_1", "x", "/src/passes.yaml", 1),) * passed, {"result": "PASSED"}),
+        "failed_checks": rows(failed, {"result": "FAILED"}),
+        "skipped_checks": rows(skipped, {"result": "SKIPPED", "suppress_comment": why}),
+        "parsing_errors": list(unread),
+    }
+    return {"check_type": kind, "results": results, "summary": {"passed": passed, "checkov_version": "3.3.30"}}
+
+
+def program(folder: Path, data: object, code: int = 1) -> Path:
+    """A checkov that prints ``data`` and keeps its arguments and environment."""
+    (folder / "answer.json").write_text(data if isinstance(data, str) else json.dumps(data, indent=4))
+    path = folder / "checkov"
+    path.write_text(f'#!/bin/sh\necho "$@" >{folder}/argv\nenv >{folder}/env\ncat {folder}/answer.json\nexit {code}\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_reports_of_both_frameworks_are_one_scan(tmp_path: Path):
+    dockerfile = report("dockerfile", 30, ("CKV_DOCKER_3", "/src/Dockerfile.", "/src/Dockerfile", 1))
+    manifests = report("kubernetes", 60, ("CKV_K8S_16", "Pod.a.b", f"{tmp_path}/rendered.yaml", 7), unread=("broken.yaml",))
+    found = scan(
+        program(tmp_path, [dockerfile, manifests]), [Path("/src/Dockerfile"), tmp_path / "rendered.yaml"], folder=tmp_path
+    )
+    assert (found.version, found.passed, found.unread) == ("3.3.30", {"dockerfile": 30, "kubernetes": 60}, ("broken.yaml",))
+    assert [finding.place for finding in found.failed] == [Place(Path("/src/Dockerfile"), 1), Place(Path("rendered.yaml"), 7)]
+    assert [finding.framework for finding in found.failed] == ["dockerfile", "kubernetes"]
+    assert found.read == {Path("/src/Dockerfile"), Path("rendered.yaml"), Path("/src/passes.yaml")}
+    said = (tmp_path / "argv").read_text()
+    assert "--framework dockerfile kubernetes" in said
+    assert "--quiet" not in said, "it would leave out what could not be parsed"
+
+
+@pytest.mark.parametrize(("why", "reason"), [("it must", "it must"), ("No comment provided", ""), ("", "")])
+def test_what_a_file_skips_has_its_reason(tmp_path: Path, why: str, reason: str):
+    data = report("dockerfile", 1, skipped=(("CKV_DOCKER_3", "/src/Dockerfile.", "/src/Dockerfile", 1),), why=why)
+    found = scan(program(tmp_path, data, 0), [Path("/src/Dockerfile")], folder=tmp_path)
+    assert [(each.rule, each.skipped) for each in found.skipped] == [("CKV_DOCKER_3", reason)]
+    assert found.failed == ()
+
+
+def test_a_long_report_is_read_whole(tmp_path: Path):
+    found = scan(program(tmp_path, report("kubernetes", 4000), 0), [Path("a.yaml")], folder=tmp_path)
+    assert found.passed == {"kubernetes": 4000}
+
+
+def test_one_report_and_none_at_all(tmp_path: Path):
+    assert scan(program(tmp_path, report("kubernetes", 5), 0), [Path("a.yaml")], folder=tmp_path).passed == {"kubernetes": 5}
+    nothing = {"passed": 0, "failed": 0, "checkov_version": "3.3.30"}
+    assert scan(program(tmp_path, nothing, 0), [Path("a.yaml")], folder=tmp_path).passed == {}
+
+
+def test_nothing_in_the_environment_leads_to_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BC_API_KEY", "k")
+    monkeypatch.setenv("CKV_IGNORE_HIDDEN_DIRECTORIES", "false")
+    scan(program(tmp_path, report("kubernetes", 5)), [Path("a.yaml")], folder=tmp_path)
+    said = (tmp_path / "env").read_text()
+    assert "BC_API_KEY" not in said and "CKV_" not in said
+
+
+@pytest.mark.parametrize("said", ["Traceback: no module", "[1, 2]", '{"results": 3}'])
+def test_what_is_no_report_is_one_sentence(tmp_path: Path, said: str):
+    with pytest.raises(ToolchainError, match="checkov ended with 1 and said"):
+        scan(program(tmp_path, said), [Path("a.yaml")], folder=tmp_path)

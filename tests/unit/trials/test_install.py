@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from typing import Any
+
+from seatrial.trials.install import judge_install, judge_install_time, secret_values
+from seatrial.verdict import Outcome
+
+Recorded = Callable[[str], Any]
+
+
+def test_recorded_install_passes_and_explains_its_warnings(recorded: Recorded) -> None:
+    seen = recorded("install")
+    verdict = judge_install(seen)
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, len(seen["objects"]))
+    assert len(verdict.evidence) == len(seen["warnings"])
+
+
+def test_a_release_that_is_not_deployed_fails(recorded: Recorded) -> None:
+    assert "status failed" in judge_install({**recorded("install"), "status": "failed"}).reason
+
+
+def test_absent_and_changed_objects_fail(recorded: Recorded) -> None:
+    seen = recorded("install")
+    seen["objects"][0]["absent"] = True
+    assert "no such object" in judge_install(seen).reason
+    seen = recorded("install")
+    seen["objects"][0]["missing"] = ["spec.replicas is 1, rendered was 2"]
+    assert "rendered was 2" in judge_install(seen).reason
+
+
+def warning(**changes: Any) -> dict[str, Any]:
+    return {"kind": "Pod", "name": "p", "reason": "Unhealthy", "message": "Startup probe failed", "count": 1, **changes}
+
+
+def test_a_warning_counts_as_explained_only_where_all_is_well_now(recorded: Recorded) -> None:
+    seen = {**recorded("install"), "warnings": [warning()]}
+    assert judge_install(seen).outcome is Outcome.PASSED
+    assert judge_install({**seen, "unready": ["p"]}).outcome is Outcome.FAILED
+    assert "OOMKilling" in judge_install({**seen, "warnings": [warning(reason="OOMKilling")]}).reason
+    scaling = warning(kind="HorizontalPodAutoscaler", reason="FailedGetResourceMetric")
+    assert judge_install({**seen, "warnings": [scaling], "scaling": True}).outcome is Outcome.PASSED
+    assert judge_install({**seen, "warnings": [scaling], "scaling": False}).outcome is Outcome.FAILED
+
+
+def test_the_clusters_own_repair_of_a_young_services_address_is_explained(recorded: Recorded) -> None:
+    said = "Cluster IP [IPv4]: 10.96.101.154 is not allocated; repairing"
+    service = warning(kind="Service", name="s", reason="ClusterIPNotAllocated", message=said)
+    assert judge_install({**recorded("install"), "warnings": [service]}).outcome is Outcome.PASSED
+
+
+def test_nothing_installed_is_no_pass(recorded: Recorded) -> None:
+    assert judge_install({**recorded("install"), "objects": [], "warnings": []}).outcome is Outcome.FAILED
+
+
+def test_install_time_is_the_median_of_enough_runs() -> None:
+    assert judge_install_time({"seconds": [28.0], "runs": 1, "limit": 300.0}).outcome is Outcome.PASSED
+    assert judge_install_time({"seconds": [28.0], "runs": 3, "limit": 300.0}).outcome is Outcome.INCONCLUSIVE
+    assert judge_install_time({"seconds": [20.0, 310.0, 320.0], "runs": 3, "limit": 300.0}).outcome is Outcome.FAILED
+
+
+def test_secret_values_are_made_anew_and_fill_in_others() -> None:
+    keys = {"PASSWORD": "random", "URL": "postgresql://u:{PASSWORD}@h/d"}
+    first, second = secret_values(keys), secret_values(keys)
+    assert first["PASSWORD"] != second["PASSWORD"]
+    assert first["URL"] == f"postgresql://u:{first['PASSWORD']}@h/d"

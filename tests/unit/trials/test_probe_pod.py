@@ -1,0 +1,76 @@
+import pytest
+
+from seatrial.errors import ClusterError
+from seatrial.trials.probe_pod import NEVER_READY, Reach, helper_pod, judge_connect, parse_fetch, parse_reach, parse_storm
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "outcome"),
+    [
+        (0, "", "reached"),
+        (1, "REFUSED", "denied"),
+        (1, "TIMEOUT", "denied"),
+        (1, "OTHER: dial tcp: connect: no route to host", "denied"),
+        (1, "OTHER: dial tcp: permission denied", "unknown"),
+        (1, "DNS: lookup x: no such host", "unknown"),
+        (127, "agnhost: not found", "unknown"),
+        (1, "", "unknown"),
+    ],
+)
+def test_three_outcomes_of_a_connection(code: int, words: str, outcome: str) -> None:
+    assert judge_connect(code, words).outcome == outcome
+
+
+def test_reach_lines_in_any_order_and_missing_ones() -> None:
+    found = parse_reach("1 1 REFUSED\nnoise\n0 0 \n", 3)
+    assert [one.outcome for one in found] == ["reached", "denied", "unknown"]
+    assert found[2] == Reach("unknown", "the probe said nothing")
+
+
+OUTPUT = """\
+tok 0 100.10 100.22 1795175943
+  HTTP/1.1 200 OK
+  Content-Type: application/json
+  X-Thing: a: b
+
+{"status": "ok",
+ "more": 1}
+tok 1 100.30 100.31 1795175944
+  HTTP/1.1 404 Not Found
+wget: server returned error: HTTP/1.1 404 Not Found
+tok 1 100.40 103.40 1795175947
+wget: can't connect to remote host (10.0.0.1): Connection refused
+"""
+
+
+def test_fetch_answers() -> None:
+    good, missing, refused, silent = parse_fetch(OUTPUT, "tok", ["http://a", "http://b", "http://c", "http://d"])
+    assert (good.status, good.seconds, good.at, good.error) == (200, 0.12, 1795175943, "")
+    assert good.headers == {"content-type": "application/json", "x-thing": "a: b"}
+    assert '"more": 1' in good.body
+    assert (missing.status, missing.error) == (404, "")
+    assert (refused.status, refused.seconds) == (None, 3.0)
+    assert "Connection refused" in refused.error
+    assert silent.error == "the probe said nothing"
+
+
+def test_storm() -> None:
+    assert parse_storm("error 3 refused\ndone 200 1 5.00 7.50\n") == {
+        "asked": 200,
+        "failed": 1,
+        "seconds": 2.5,
+        "errors": ["3 refused"],
+    }
+    with pytest.raises(ClusterError, match="did not come to their end"):
+        parse_storm("error 3 refused\n")
+
+
+def test_helper_pods_fit_the_restricted_level_and_may_never_be_ready() -> None:
+    pod = helper_pod("x", {"app": "y"}, ports=[80, 81], never_ready=True)
+    container = pod["spec"]["containers"][0]
+    assert container["args"] == ["porter"]
+    assert [entry["name"] for entry in container["env"]] == ["SERVE_PORT_80", "SERVE_PORT_81"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["spec"]["readinessGates"] == [{"conditionType": NEVER_READY}]
+    assert helper_pod("x", {})["spec"]["containers"][0]["args"] == ["pause"]
+    assert helper_pod("x", {}, ports=[80], http=True)["spec"]["containers"][0]["args"][0] == "netexec"

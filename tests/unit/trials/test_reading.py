@@ -1,0 +1,143 @@
+"""What trials read of live objects: readiness, rollout, comparison with what was rendered, exchanges, limits of the catalogue."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seatrial.trials
+from seatrial.criteria import Profile, load_catalogue
+from seatrial.trials import live, steady
+from seatrial.trials.compare import missing
+from seatrial.trials.exchanges import faults_of
+
+
+def deployment(**changes: Any) -> dict[str, Any]:
+    status = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": "d", "generation": 2},
+        "spec": {"replicas": 2},
+        "status": {**status, **changes},
+    }
+
+
+def test_rolled_out() -> None:
+    assert steady.rolled_out(deployment())
+    assert not steady.rolled_out(deployment(observedGeneration=1)), "the status is that of the former template"
+    assert not steady.rolled_out(deployment(updatedReplicas=1)), "one pod still runs the former template"
+    assert not steady.rolled_out(deployment(replicas=3)), "a former pod is still there"
+    assert not steady.rolled_out(deployment(availableReplicas=1))
+    assert not steady.rolled_out(deployment(), at_least=3), "its autoscaler has yet to set the replicas"
+    assert not steady.rolled_out({"kind": "Deployment", "metadata": {"generation": 1}, "spec": {}})
+
+
+def test_states_of_containers() -> None:
+    waiting = {"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "lastState": {}}
+    done = {"name": "i", "state": {"terminated": {"reason": "Completed", "exitCode": 0}}}
+    pod = {"metadata": {"name": "p"}, "status": {"initContainerStatuses": [done], "containerStatuses": [waiting]}}
+    assert steady.states(pod) == ["p/c waiting: ImagePullBackOff no such image"]
+
+
+def pod(ready: str = "True", **metadata: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "p", **metadata}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+
+def test_a_pod_on_its_way_out_is_not_ready() -> None:
+    assert live.is_ready(pod())
+    assert not live.is_ready(pod("False"))
+    assert not live.is_ready(pod(deletionTimestamp="2026-11-20T12:00:00Z"))
+
+
+def test_ready_addresses_take_unset_for_ready() -> None:
+    endpoints = [
+        {"addresses": ["1"], "conditions": {"ready": True}},
+        {"addresses": ["2"], "conditions": {"ready": False}},
+        {"addresses": ["3"], "conditions": {}},
+        {"addresses": ["4"]},
+    ]
+    assert live.ready_addresses([{"endpoints": endpoints}, {"endpoints": None}]) == {"1", "3", "4"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"spec": {"replicas": 2}}, {"spec": {"replicas": 2, "more": 1}}),
+        (
+            {"spec": {"cpu": "0.5", "list": [{"name": "a", "memory": "1Gi"}]}},
+            {"spec": {"cpu": "500m", "list": [{"name": "b"}, {"name": "a", "memory": "1024Mi"}]}},
+        ),
+        ({"spec": {"empty": {}, "none": None, "text": ""}}, {"spec": {}}),
+        ({"spec": {"ports": [{"port": 80}]}}, {"spec": {"ports": [{"port": 443}, {"port": 80, "nodePort": 1}]}}),
+        ({"kind": "Secret", "stringData": {"a": "b"}}, {"kind": "Secret", "data": {"a": "Yg=="}}),
+        ({"spec": {"number": "80"}}, {"spec": {"number": 80}}),
+        ({"status": {"x": 1}, "spec": {}}, {"spec": {}}),
+    ],
+)
+def test_what_the_server_added_or_wrote_otherwise_is_no_difference(wanted: Any, found: Any) -> None:
+    assert missing(wanted, found) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "words"),
+    [
+        ({"spec": {"replicas": 2}}, {"spec": {"replicas": 1}}, "spec.replicas is 1, rendered was 2"),
+        ({"spec": {"a": {"b": 1}}}, {"spec": {"a": 1}}, "spec.a is 1"),
+        ({"spec": {"list": [{"name": "a"}]}}, {"spec": {"list": []}}, "spec.list[a] is missing"),
+        ({"spec": {"list": [{"name": "a", "x": 1}]}}, {"spec": {"list": [{"name": "a", "x": 2}]}}, "spec.list[a].x is 2"),
+        ({"spec": {"cpu": "1"}}, {"spec": {"cpu": "2"}}, "spec.cpu"),
+        ({"spec": {"flag": "true"}}, {"spec": {"flag": True}}, "spec.flag"),
+    ],
+)
+def test_differences(wanted: Any, found: Any, words: str) -> None:
+    assert words in missing(wanted, found)[0]
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    wanted = {"status": 200, "holds": {}, "count": None, **changes.pop("wanted", {})}
+    return {
+        "what": "GET /x",
+        "by": "user",
+        "status": 200,
+        "type": "application/json",
+        "body": "",
+        "error": "",
+        "data": {},
+        "wanted": wanted,
+        **changes,
+    }
+
+
+def test_exchanges() -> None:
+    assert faults_of(answer()) == []
+    assert "status 500" in str(faults_of(answer(status=500))[0])
+    assert "ConnectError" in str(faults_of(answer(status=None, error="ConnectError"))[0])
+    assert "2 items" in str(faults_of(answer(wanted={"count": 1}, data=[1, 2]))[0])
+    assert "no list" in str(faults_of(answer(wanted={"count": 1}))[0])
+    assert faults_of(answer(wanted={"holds": {"a": {"b": 1}}}, data={"a": {"b": 1, "c": 2}})) == []
+    assert faults_of(answer(wanted={"holds": {"a": 1}}, data=[{"a": 1}])) == []
+    assert "'x'" in str(faults_of(answer(wanted={"holds": {"a": "x"}}, data={"a": "y"}))[0])
+    assert str(faults_of(answer(by="stranger", status=500))[0]).startswith("GET /x by another user: found status 500")
+    assert str(faults_of(answer(by="nobody", status=500))[0]).startswith("GET /x without a token: found status 500")
+
+
+def figures() -> list[tuple[str, str, str]]:
+    """Every limit and window that a trial asks the catalogue for by literal names: kind, criterion, name."""
+    found = []
+    for path in Path(seatrial.trials.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("limit", "window"):
+                names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+                if len(names) == 2:
+                    found.append((node.func.attr, str(names[0]), str(names[1])))
+    return sorted(set(found))
+
+
+def test_trials_ask_only_for_figures_that_the_catalogue_has() -> None:
+    catalogue = load_catalogue()
+    asked = figures()
+    assert len(asked) > 30
+    for kind, criterion, name in asked:
+        have = catalogue[criterion].limits if kind == "limit" else catalogue[criterion].windows[Profile.GATE]
+        assert name in have, f"{criterion} has no {kind} {name}"

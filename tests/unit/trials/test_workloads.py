@@ -1,0 +1,134 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from seatrial.trials.workloads import judge_namespace, judge_privileges, judge_replicas, root_copy
+from seatrial.verdict import Outcome
+
+Recorded = Callable[[str], Any]
+
+
+def workload(component: str, **changes: Any) -> dict[str, Any]:
+    counts = {"desired": 2, "updated": 2, "ready": 2, "available": 2, "existing": 2, **changes.pop("counts", {})}
+    base = {"component": component, "kind": "Deployment", "name": f"app-{component}", "generation": 3, "observed": 3, "least": 2}
+    return {**base, "counts": counts, **changes}
+
+
+def pod(component: str, **changes: Any) -> dict[str, Any]:
+    base = {"name": f"{component}-1", "component": component, "phase": "Running", "ready": True, "leaving": False}
+    return {**base, "restarts": 0, "waiting": [], **changes}
+
+
+def seen(workloads: list[Any] | None = None, pods: list[Any] | None = None, **changes: Any) -> dict[str, Any]:
+    return {
+        "workloads": [workload("frontend"), workload("backend")] if workloads is None else workloads,
+        "expected": ["frontend", "backend"],
+        "roles": {"frontend": "frontend", "backend": "backend", "postgres": "database"},
+        "pods": [pod("frontend"), pod("backend")] if pods is None else pods,
+        "watched": 30.0,
+        "install_seconds": 28.0,
+        "least": 2,
+        "ready_limit": 180.0,
+        "restart_limit": 0,
+        **changes,
+    }
+
+
+def test_two_of_each_pass() -> None:
+    verdict = judge_replicas(seen())
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (seen([workload("frontend")]), "no workload"),
+        (seen([workload("frontend", least=1), workload("backend")]), "1 replicas"),
+        (seen([workload("frontend", observed=2), workload("backend")]), "observedGeneration 2"),
+        (seen([workload("frontend", counts={"updated": 1}), workload("backend")]), "available = updated = desired"),
+        (seen(install_seconds=200.0), "200.0 s"),
+        (seen(pods=[pod("frontend", phase="Pending", ready=False, waiting=["c: ImagePullBackOff"])]), "ImagePullBackOff"),
+        (seen(pods=[pod("backend", restarts=1)]), "1 restarts"),
+        (seen([], []), "no workload"),
+    ],
+)
+def test_what_is_not_as_asked_fails(data: dict[str, Any], words: str) -> None:
+    verdict = judge_replicas(data)
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason
+
+
+def test_a_second_opinion_counts() -> None:
+    assert judge_replicas(seen(), ["app-frontend", "app-backend"]).outcome is Outcome.PASSED
+    assert "not complete to pytest-helm-charts" in judge_replicas(seen(), ["app-frontend"]).reason
+
+
+def test_a_pod_on_its_way_out_is_no_fault() -> None:
+    assert judge_replicas(seen(pods=[pod("frontend", leaving=True, ready=False), pod("backend")])).outcome is Outcome.PASSED
+
+
+def test_privileges(recorded: Recorded) -> None:
+    assert judge_privileges(recorded("privileges")).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("runAsNonRoot", None, "runAsNonRoot None"),
+        ("runAsUser", 0, "runAsUser 0"),
+        ("allowPrivilegeEscalation", True, "allowPrivilegeEscalation True"),
+        ("drop", [], "capabilities drop []"),
+        ("add", ["NET_ADMIN"], "NET_ADMIN"),
+    ],
+)
+def test_a_missing_setting_fails(recorded: Recorded, key: str, value: Any, words: str) -> None:
+    data = recorded("privileges")
+    data["containers"][0][key] = value
+    assert words in judge_privileges(data).reason
+
+
+def test_root_inside_fails_and_what_cannot_be_read_is_unknown(recorded: Recorded) -> None:
+    data = recorded("privileges")
+    data["users"][0]["uids"] = [0, 0, 0]
+    assert "process 1 runs as [0, 0, 0]" in judge_privileges(data).reason
+    data["users"][0].update(uids=None, error="no cat")
+    assert judge_privileges(data).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_root_copy_that_runs_fails(recorded: Recorded) -> None:
+    data = recorded("privileges")
+    data["copies"][0].update(refused_by=None, words="the container ran as user 0")
+    assert "refused by admission or kubelet" in judge_privileges(data).reason
+    del data["copies"][0]
+    assert judge_privileges(data).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_root_copy_is_nobodys_pod() -> None:
+    spec = {
+        "nodeName": "n",
+        "securityContext": {"runAsUser": 5, "fsGroup": 5},
+        "containers": [{"name": "c", "securityContext": {"runAsUser": 5}}],
+    }
+    copy = root_copy({"metadata": {"name": "a" * 80, "labels": {"app": "x"}}, "spec": {**spec, "ephemeralContainers": [{}]}})
+    assert "app" not in copy["metadata"]["labels"]
+    assert len(copy["metadata"]["name"]) <= 63
+    assert copy["spec"]["securityContext"] == {"runAsUser": 0, "fsGroup": 5}
+    assert copy["spec"]["containers"][0]["securityContext"]["runAsUser"] == 0
+    assert not {"nodeName", "ephemeralContainers"} & set(copy["spec"])
+
+
+def namespace(recorded: Recorded, **changes: Any) -> dict[str, Any]:
+    return {**recorded("namespace"), **changes}
+
+
+def test_namespace(recorded: Recorded) -> None:
+    assert judge_namespace(namespace(recorded)).outcome is Outcome.PASSED
+    assert "wanted other" in judge_namespace(namespace(recorded, wanted="other")).reason
+    assert "phase Terminating" in judge_namespace(namespace(recorded, phase="Terminating")).reason
+    assert "no label" in judge_namespace(namespace(recorded, labels={})).reason
+    assert "rendered by the chart" in judge_namespace(namespace(recorded, made_by_chart=["x"])).reason
+    stray = {"kind": "ConfigMap", "name": "stray", "namespace": "default"}
+    assert "ConfigMap default/stray" in judge_namespace(namespace(recorded, objects=[stray])).reason
+    assert "Service default/other" in judge_namespace(namespace(recorded), ["Service default/other"]).reason
+    assert judge_namespace(namespace(recorded, objects=[])).outcome is Outcome.FAILED
