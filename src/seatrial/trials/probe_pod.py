@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seatrial.cluster.images import AGNHOST
@@ -25,6 +26,7 @@ NEVER_READY = "seatrial.dev/never"
 """Readiness gate that nobody sets: the pod has the labels of a component, and no Service ever sends it traffic."""
 
 START_SECONDS = 60.0
+SLOW_ASKED_AGAIN = 4
 REACHED, DENIED, UNKNOWN = "reached", "denied", "unknown"
 _DENYING = ("no route", "unreachable", "prohibited", "not permitted", "reset by peer")
 """What the kernel says, beyond a refusal or silence, where a packet filter rejects a connection."""
@@ -69,7 +71,8 @@ class Answer:
     Attributes:
         status: HTTP status; None where there was no answer.
         headers: names in lower case.
-        seconds: until the whole answer was there, to the hundredth.
+        seconds: until the whole answer was there, to the hundredth; the median where it was asked more than once.
+        tries: seconds of each, where :func:`ask_slow_again` asked more than once.
         at: when it was there, seconds since 1970, by the node's clock.
         error: what the client said where there was no answer.
     """
@@ -81,10 +84,11 @@ class Answer:
     seconds: float
     at: int
     error: str
+    tries: tuple[float, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, the body cut to 500 characters."""
-        return {**self.__dict__, "headers": dict(self.headers), "body": self.body[:500]}
+        return {**self.__dict__, "headers": dict(self.headers), "body": self.body[:500], "tries": list(self.tries)}
 
 
 # pods of a trial's own
@@ -94,6 +98,8 @@ def helper_pod(
     name: str, labels: Mapping[str, str], *, ports: Sequence[int] = (), never_ready: bool = False, http: bool = False
 ) -> Object:
     """An agnhost pod that fits any Pod Security level and asks for next to nothing; all its probes at once take some memory.
+
+    Its CPU limit leaves it room: a client that is throttled would measure itself and not who answers.
 
     Args:
         ports: TCP ports that it listens on.
@@ -110,7 +116,7 @@ def helper_pod(
         "containers": [
             {
                 "name": "helper",
-                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}},
+                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
                 **_container(arguments, () if http else ports),
             }
         ],
@@ -337,6 +343,24 @@ def _answer(url: str, part: str) -> Answer:
     if code != "0":
         error, body = body, ""
     return Answer(url, status, headers, body, round(float(ended) - float(began), 2), int(at), "" if status else error)
+
+
+def ask_slow_again(kube: Kube, source: Source, answers: Sequence[Answer], limit: float) -> list[Answer]:
+    """Ask again, some times and a second apart, what took as long as a limit or longer, and take the median of all times.
+
+    A single slow answer on a busy machine tells of the machine; an application that is slow stays slow when it is asked again.
+    """
+    slow = [answer.url for answer in answers if answer.status is not None and answer.seconds >= limit]
+    if not slow:
+        return list(answers)
+    again = fetch(kube, source, [entry for _ in range(SLOW_ASKED_AGAIN) for entry in (1, *slow)])
+    times = {url: [answer.seconds for answer in again if answer.url == url] for url in slow}
+    return [
+        replace(answer, seconds=statistics.median_low(tries), tries=tries)
+        if answer.url in times and (tries := (answer.seconds, *times[answer.url]))
+        else answer
+        for answer in answers
+    ]
 
 
 def storm(kube: Kube, source: Source, url: str, count: int, *, seconds: int = 5) -> dict[str, Any]:

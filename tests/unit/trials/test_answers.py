@@ -75,6 +75,7 @@ def test_slow_answer_by_name_fails(recorded: Recorded) -> None:
     [
         ({"status": 503, "error": "503"}, "status 503"),
         ({"seconds": 1.5}, "took 1.5 s"),
+        ({"seconds": 1.5, "tries": [1.6, 1.5, 1.4]}, "took 1.5 s (the median of 1.6, 1.5, 1.4)"),
         ({"headers": {"content-type": "text/plain"}}, "content type text/plain"),
         ({"body": "not json"}, "wanted JSON"),
         ({"body": '{"timestamp": "2026-11-20T12:00:00Z"}'}, "a field status"),

@@ -1,7 +1,20 @@
 import pytest
 
 from seatrial.errors import ClusterError
-from seatrial.trials.probe_pod import NEVER_READY, Reach, helper_pod, judge_connect, parse_fetch, parse_reach, parse_storm
+from seatrial.trials import probe_pod
+from seatrial.trials.probe_pod import (
+    NEVER_READY,
+    SLOW_ASKED_AGAIN,
+    Answer,
+    Reach,
+    Source,
+    ask_slow_again,
+    helper_pod,
+    judge_connect,
+    parse_fetch,
+    parse_reach,
+    parse_storm,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +65,29 @@ def test_fetch_answers() -> None:
     assert (refused.status, refused.seconds) == (None, 3.0)
     assert "Connection refused" in refused.error
     assert silent.error == "the probe said nothing"
+
+
+@pytest.mark.parametrize(("later", "seconds"), [(0.1, 0.1), (1.4, 1.4)])
+def test_a_slow_answer_is_asked_again_and_only_what_stays_slow_is_slow(
+    monkeypatch: pytest.MonkeyPatch, later: float, seconds: float
+) -> None:
+    asked: list[list[str | float]] = []
+
+    def fetch(kube: object, source: object, urls: list[str | float]) -> list[Answer]:
+        asked.append(urls)
+        return [Answer(url, 200, {}, "", later, 0, "") for url in urls if isinstance(url, str)]
+
+    monkeypatch.setattr(probe_pod, "fetch", fetch)
+    first = [Answer("http://a", 200, {}, "", 1.5, 0, ""), Answer("http://b", 200, {}, "", 0.2, 0, "")]
+    slow, quick = ask_slow_again(None, Source("p", "n", "c", "1.2.3.4"), first, 1.0)  # type: ignore[arg-type]
+    assert asked == [[1, "http://a"] * SLOW_ASKED_AGAIN]
+    assert (slow.seconds, slow.tries) == (seconds, (1.5, *[later] * SLOW_ASKED_AGAIN))
+    assert (quick.seconds, quick.tries) == (0.2, ())
+
+
+def test_no_answer_and_quick_answers_are_not_asked_again() -> None:
+    answers = [Answer("http://a", None, {}, "", 5.0, 0, "refused"), Answer("http://b", 200, {}, "", 0.2, 0, "")]
+    assert ask_slow_again(None, Source("p", "n", "c", "1.2.3.4"), answers, 1.0) == answers  # type: ignore[arg-type]
 
 
 def test_storm() -> None:
