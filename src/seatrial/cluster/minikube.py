@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ OFFICIAL_ADDONS = ("default-storageclass", "storage-provisioner", "metrics-serve
 OFFICIAL_KUBERNETES = "v1.34.4"
 TAKEN = ("address already in use", "port is already allocated", "Ports are not available")
 """What Docker says when somebody took a port between its choice and its use."""
+
+PLACED = partial(rolled_out, at_least=1)
+"""A DaemonSet that no node wants yet has nothing unavailable, and proves nothing."""
 
 
 class MinikubeProvider:
@@ -334,7 +338,7 @@ class MinikubeCluster:
         elif capability is Capability.VOLUMES:
             self._await_rollout("local-path-storage", "local-path-provisioner")
         elif capability is Capability.POLICY:
-            wait_for(self.kube, "DaemonSet", "kube-system", "kube-router", rolled_out, timeout=PROOF_SECONDS, what="policies")
+            wait_for(self.kube, "DaemonSet", "kube-system", "kube-router", PLACED, timeout=PROOF_SECONDS, what="policies")
         elif capability is Capability.INGRESS:
             for plan in self.image.lacks:
                 self._bring(plan)
@@ -343,7 +347,7 @@ class MinikubeCluster:
 
     def _await_rollout(self, namespace: str, name: str) -> None:
         assert self.kube is not None
-        wait_for(self.kube, "Deployment", namespace, name, rolled_out, timeout=PROOF_SECONDS, what=name)
+        wait_for(self.kube, "Deployment", namespace, name, PLACED, timeout=PROOF_SECONDS, what=name)
 
     def _bring(self, plan: images.Plan) -> None:
         """Load an image whose program was not built yet when the node image was made, as soon as it is."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from seatrial.errors import ClusterError
+from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object, selector_of
+
+LAST_LINES = 4
+"""Lines of a container's log that a message carries."""
 
 
 def wait_for(
@@ -43,7 +47,7 @@ def why(kube: Kube, kind: str, last: Object | None) -> str:
     pods = [last] if kind == "Pod" else _pods_of(kube, last)
     reasons = [*conditions(last), *(state for pod in pods for state in container_states(pod))]
     if pods:
-        reasons += _last_lines(kube, pods[-1])
+        reasons += last_lines(kube, pods[-1])
     return "; ".join(dict.fromkeys(reasons)) or "neither a condition nor a log line says why"
 
 
@@ -58,7 +62,7 @@ def conditions(thing: Object) -> Iterable[str]:
             yield f"{condition['type']}={condition['status']} {said}".strip()
 
 
-def container_states(pod: Object) -> list[str]:
+def container_states(pod: Mapping[str, Any]) -> list[str]:
     """What the containers of a pod wait for, or how they ended."""
     found = []
     status = pod.get("status", {})
@@ -73,19 +77,48 @@ def container_states(pod: Object) -> list[str]:
     return found
 
 
-def rolled_out(workload: Object) -> bool:
-    """Whether a Deployment or DaemonSet runs its latest template in full, and nothing of an older one.
+def rolled_out(item: Mapping[str, Any], *, at_least: int = 0) -> bool:
+    """Whether a workload runs its present template in full, nothing older, and nothing unavailable.
 
-    Looks at the observed generation first: a status is the old one until the controller has seen the new template.
+    Source: `kubectl rollout status` (k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go). A status is that of the former
+    template until observedGeneration has caught up.
+
+    Args:
+        item: Deployment, StatefulSet or DaemonSet.
+        at_least: replicas that it must have, where an autoscaler has yet to set them.
     """
-    status, spec = workload.get("status", {}), workload.get("spec", {})
-    if status.get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
+    if item.get("status", {}).get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return False
+    counts = progress(item)
+    return counts["desired"] >= at_least and len(set(counts.values())) == 1
+
+
+def desired(item: Mapping[str, Any]) -> int:
+    """Replicas that the spec of a Deployment or StatefulSet asks for."""
+    wanted = item.get("spec", {}).get("replicas")
+    return 1 if wanted is None else int(wanted)
+
+
+def progress(item: Mapping[str, Any]) -> dict[str, int]:
+    """How far a workload is: desired, updated, ready, available and existing pods; of a DaemonSet a pod for each node."""
+    status = item.get("status", {})
     if "desiredNumberScheduled" in status:
-        wanted = status["desiredNumberScheduled"]
-        return wanted > 0 and all(status.get(key, 0) == wanted for key in ("updatedNumberScheduled", "numberAvailable"))
-    wanted = spec.get("replicas", 1)
-    return all(status.get(key, 0) == wanted for key in ("updatedReplicas", "availableReplicas", "replicas"))
+        counted = {
+            "updated": "updatedNumberScheduled",
+            "ready": "numberReady",
+            "available": "numberAvailable",
+            "existing": "currentNumberScheduled",
+        }
+        wanted = int(status["desiredNumberScheduled"])
+    else:
+        counted = {
+            "updated": "updatedReplicas",
+            "ready": "readyReplicas",
+            "available": "availableReplicas",
+            "existing": "replicas",
+        }
+        wanted = desired(item)
+    return {"desired": wanted, **{what: int(status.get(key) or 0) for what, key in counted.items()}}
 
 
 def pod_ready(pod: Object) -> bool:
@@ -99,10 +132,20 @@ def _pods_of(kube: Kube, owner: Object) -> list[Object]:
     return kube.find("Pod", owner["metadata"].get("namespace"), selector_of(labels)) if labels else []
 
 
-def _last_lines(kube: Kube, pod: Object) -> list[str]:
-    metadata = pod["metadata"]
-    try:
-        text = kube.logs(metadata["name"], metadata["namespace"], tail=4).strip()
-    except ClusterError:
-        return []  # it has not logged anything yet; the container states say so
-    return [f"log of {metadata['name']}: " + " | ".join(text.splitlines())] if text else []
+def last_lines(kube: Kube, pod: Mapping[str, Any]) -> list[str]:
+    """Last log lines of a pod's containers that have started and are neither ready nor done."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    said = []
+    for entry in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+        state = entry.get("state", {})
+        if "waiting" in state and not entry.get("restartCount"):
+            continue
+        if entry.get("ready") or state.get("terminated", {}).get("reason") == "Completed":
+            continue
+        try:
+            text = kube.logs(metadata["name"], metadata["namespace"], entry["name"], tail=LAST_LINES).strip()
+        except SeatrialError as error:
+            text = f"cannot be read: {error.message}"
+        if text:
+            said.append(f"log of {metadata['name']}/{entry['name']}: " + " | ".join(text.splitlines()))
+    return said

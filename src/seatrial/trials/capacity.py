@@ -7,8 +7,9 @@ from typing import Any
 
 from seatrial.chart import workloads
 from seatrial.chart.workloads import quantity
+from seatrial.cluster.waiting import desired
 from seatrial.tools.kube import Object
-from seatrial.trials import live, steady
+from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -67,7 +68,7 @@ def _component(world: World, name: str) -> dict[str, Any] | None:
         "name": name,
         "cpu": amount.cpu or 0.0,
         "memory": amount.memory or 0,
-        "most": int(autoscaler["spec"]["maxReplicas"]) if autoscaler else steady.desired(workload),
+        "most": int(autoscaler["spec"]["maxReplicas"]) if autoscaler else desired(workload),
         "surge": 1 if workload["kind"] == "Deployment" else 0,  # a StatefulSet replaces its pods one by one
         "scales": autoscaler is not None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seatrial.cluster.waiting import desired
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, steady
@@ -39,7 +40,7 @@ def observe_hook(world: World) -> dict[str, Any]:
         seen["broken"] = _run(helm.test(app.chart.release, namespace=app.namespace, timeout=limit))
         seen["kept"].append(_kept(kube, app.namespace))
     finally:
-        kube.scale(*scaled, steady.desired(workload))
+        kube.scale(*scaled, desired(workload))
         steady.wait_rolled_out(kube, app.namespace, [workload], timeout=BACK_SECONDS)
     try:
         seen["healthy"] = _run(helm.test(app.chart.release, namespace=app.namespace, timeout=limit))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seatrial.cluster.waiting import desired
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import edge, exchanges, live, probe_pod, steady, users
@@ -54,7 +55,7 @@ def observe_outage(world: World) -> dict[str, Any]:
             gone = round(time.monotonic() - began, 1)
         finally:
             again = time.monotonic()
-            kube.scale(*scaled, steady.desired(workload))
+            kube.scale(*scaled, desired(workload))
         ready = _ask(kube, sources["client"], targets, wanted=200, limit=limits["usable"])
     usable = _usable(kube, world, workload, again, limits["usable"] + 30)
     return {

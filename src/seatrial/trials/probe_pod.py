@@ -353,7 +353,8 @@ def ask_slow_again(kube: Kube, source: Source, answers: Sequence[Answer], limit:
     slow = [answer.url for answer in answers if answer.status is not None and answer.seconds >= limit]
     if not slow:
         return list(answers)
-    again = fetch(kube, source, [entry for _ in range(SLOW_ASKED_AGAIN) for entry in (1, *slow)])
+    one_round: list[str | float] = [1, *slow]
+    again = fetch(kube, source, one_round * SLOW_ASKED_AGAIN)
     times = {url: [answer.seconds for answer in again if answer.url == url] for url in slow}
     return [
         replace(answer, seconds=statistics.median_low(tries), tries=tries)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from seatrial.cluster.waiting import desired
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import callers, database, edge, live, steady, traffic
@@ -120,7 +121,7 @@ def _bounds_put_back(kube: Kube, namespace: str, workload: Object, scaler: Objec
         if scaler is not None:
             bounds = {key: scaler["spec"].get(key) for key in ("minReplicas", "maxReplicas")}
             kube.patch("HorizontalPodAutoscaler", scaler["metadata"]["name"], namespace, {"spec": bounds})
-        kube.scale(workload["kind"], workload["metadata"]["name"], namespace, steady.desired(workload))
+        kube.scale(workload["kind"], workload["metadata"]["name"], namespace, desired(workload))
 
 
 def _scale(kube: Kube, workload: Object, scaler: Object | None, replicas: int, *, timeout: float) -> float:

@@ -9,8 +9,9 @@ from typing import Any
 
 from seatrial.app import INSTANCE
 from seatrial.chart import workloads
+from seatrial.cluster.waiting import desired, progress
 from seatrial.tools.kube import ApiError, ExecFailed, Kube, Object
-from seatrial.trials import live, steady
+from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -59,8 +60,8 @@ def _workload(kube: Kube, world: World, component: str) -> dict[str, Any] | None
         "name": item["metadata"]["name"],
         "generation": item["metadata"]["generation"],
         "observed": item.get("status", {}).get("observedGeneration", 0),
-        "counts": steady.progress(item),
-        "least": int(autoscaler["spec"].get("minReplicas") or 1) if autoscaler else steady.desired(item),
+        "counts": progress(item),
+        "least": int(autoscaler["spec"].get("minReplicas") or 1) if autoscaler else desired(item),
     }
 
 

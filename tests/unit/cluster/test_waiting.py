@@ -11,7 +11,11 @@ from seatrial.errors import ClusterError
 
 def pod(name: str, ready: str, **more: Any) -> dict[str, Any]:
     condition = {"type": "Ready", "status": ready, **more}
-    return {"metadata": {"name": name, "namespace": "n"}, "status": {"conditions": [condition]}}
+    containers = [{"name": "app", "ready": ready == "True", "state": {"running": {}}}]
+    return {
+        "metadata": {"name": name, "namespace": "n"},
+        "status": {"conditions": [condition], "containerStatuses": containers},
+    }
 
 
 class FakeKube:
@@ -41,9 +45,9 @@ class FakeKube:
         self.asked.append(selector)
         return [pod("web-1", "False")]
 
-    def logs(self, name: str, namespace: str, tail: int) -> str:
+    def logs(self, name: str, namespace: str, container: str, *, tail: int) -> str:
         if not self.log:
-            raise ClusterError("container is waiting to start")
+            raise ClusterError("the kubelet does not answer")
         return self.log
 
 
@@ -58,7 +62,7 @@ def test_a_time_out_names_the_object_and_says_why() -> None:
         wait_for(kube, "Pod", "n", "web", pod_ready, timeout=1, what="probes")  # type: ignore[arg-type]
     message = str(caught.value)
     assert message.startswith("Pod n/web, which probes need: Ready=False ContainersNotReady app")
-    assert "log of web: starting | no database" in message
+    assert "log of web/app: starting | no database" in message
 
 
 def test_an_object_that_never_was() -> None:
@@ -73,28 +77,37 @@ def test_a_workload_is_explained_by_its_pods() -> None:
         "spec": {"selector": {"matchLabels": {"app": "web"}}},
         "status": {},
     }
-    assert why(kube, "Deployment", workload) == "neither a condition nor a log line says why"  # type: ignore[arg-type]
+    assert why(kube, "Deployment", workload) == "log of web-1/app: cannot be read: the kubelet does not answer"  # type: ignore[arg-type]
     assert kube.asked == ["app=web"]
 
 
-def workload(generation: int = 2, **state: int) -> dict[str, Any]:
-    return {"metadata": {"generation": generation}, "spec": {"replicas": 2}, "status": state}
+def deployment(**changes: Any) -> dict[str, Any]:
+    status = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+    return {"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": {**status, **changes}}
+
+
+def daemons(wanted: int, **changes: Any) -> dict[str, Any]:
+    counts = ("desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled", "numberReady", "numberAvailable")
+    return {"metadata": {"generation": 2}, "status": {"observedGeneration": 2, **dict.fromkeys(counts, wanted), **changes}}
 
 
 @pytest.mark.parametrize(
-    ("thing", "done"),
+    ("item", "least", "done", "why"),
     [
-        (workload(observedGeneration=2, updatedReplicas=2, availableReplicas=2, replicas=2), True),
-        (workload(observedGeneration=1, updatedReplicas=2, availableReplicas=2, replicas=2), False),  # not seen yet
-        (workload(observedGeneration=2, updatedReplicas=2, availableReplicas=2, replicas=3), False),  # an old pod still runs
-        (workload(observedGeneration=2, updatedReplicas=1, availableReplicas=2, replicas=2), False),
-        (workload(), False),
-        (workload(observedGeneration=2, desiredNumberScheduled=1, updatedNumberScheduled=1, numberAvailable=1), True),
-        (workload(observedGeneration=2, desiredNumberScheduled=0), False),  # no node wants it yet
+        (deployment(), 0, True, "all of it"),
+        (deployment(observedGeneration=1), 0, False, "the status is that of the former template"),
+        (deployment(updatedReplicas=1), 0, False, "one pod still runs the former template"),
+        (deployment(replicas=3), 0, False, "a former pod is still there"),
+        (deployment(availableReplicas=1), 0, False, "one is not available"),
+        (deployment(), 3, False, "its autoscaler has yet to set the replicas"),
+        ({"metadata": {"generation": 1}, "spec": {}}, 0, False, "no status at all"),
+        (daemons(1), 1, True, "one node, one pod"),
+        (daemons(1, numberAvailable=0), 1, False, "its pod is not available"),
+        (daemons(0), 1, False, "no node wants it yet"),
     ],
 )
-def test_rolled_out_means_the_latest_template_and_nothing_else(thing: dict[str, Any], done: bool) -> None:
-    assert rolled_out(thing) is done
+def test_rolled_out_means_the_present_template_and_nothing_else(item: dict[str, Any], least: int, done: bool, why: str) -> None:
+    assert rolled_out(item, at_least=least) is done, why
 
 
 def test_reasons_of_a_pod() -> None:

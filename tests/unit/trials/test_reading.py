@@ -1,4 +1,4 @@
-"""What trials read of live objects: readiness, rollout, comparison with what was rendered, exchanges, limits of the catalogue."""
+"""What trials read of live objects: readiness, comparison with what was rendered, exchanges, limits of the catalogue."""
 
 import ast
 from pathlib import Path
@@ -8,36 +8,9 @@ import pytest
 
 import seatrial.trials
 from seatrial.criteria import Profile, load_catalogue
-from seatrial.trials import live, steady
+from seatrial.trials import live
 from seatrial.trials.compare import missing
 from seatrial.trials.exchanges import faults_of
-
-
-def deployment(**changes: Any) -> dict[str, Any]:
-    status = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
-    return {
-        "kind": "Deployment",
-        "metadata": {"name": "d", "generation": 2},
-        "spec": {"replicas": 2},
-        "status": {**status, **changes},
-    }
-
-
-def test_rolled_out() -> None:
-    assert steady.rolled_out(deployment())
-    assert not steady.rolled_out(deployment(observedGeneration=1)), "the status is that of the former template"
-    assert not steady.rolled_out(deployment(updatedReplicas=1)), "one pod still runs the former template"
-    assert not steady.rolled_out(deployment(replicas=3)), "a former pod is still there"
-    assert not steady.rolled_out(deployment(availableReplicas=1))
-    assert not steady.rolled_out(deployment(), at_least=3), "its autoscaler has yet to set the replicas"
-    assert not steady.rolled_out({"kind": "Deployment", "metadata": {"generation": 1}, "spec": {}})
-
-
-def test_states_of_containers() -> None:
-    waiting = {"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "lastState": {}}
-    done = {"name": "i", "state": {"terminated": {"reason": "Completed", "exitCode": 0}}}
-    pod = {"metadata": {"name": "p"}, "status": {"initContainerStatuses": [done], "containerStatuses": [waiting]}}
-    assert steady.states(pod) == ["p/c waiting: ImagePullBackOff no such image"]
 
 
 def pod(ready: str = "True", **metadata: Any) -> dict[str, Any]:
