@@ -18,6 +18,9 @@ INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 """Recommended labels (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels)."""
 
+RESERVED = ("ingress", "test")
+"""Sources of routes that are no component: the ingress controller, and the pod of ``helm test``."""
+
 Role = Literal["frontend", "backend", "database", "worker", "other"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -83,6 +86,17 @@ class Component(_Model):
     uid: int = 1001
     health: Health | None = None
     source: Path | None = None
+
+
+class Job(_Model):
+    """Pods that a Job or CronJob of the chart runs: nobody calls them, but they call others, so a route may begin at them.
+
+    Attributes:
+        labels: that the rendered Job or CronJob bears and no other does; by default ``chart.labels`` and
+            ``app.kubernetes.io/component`` with its own name. Its pods' labels are those of its template.
+    """
+
+    labels: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Chart(_Model):
@@ -190,7 +204,8 @@ class Ingress(_Model):
 
 
 class Route(_Model):
-    """One allowed network edge inside the cluster; ``ingress`` as source is the ingress controller."""
+    """One allowed network edge inside the cluster, from a component or one of ``jobs``; ``ingress`` as source is the ingress
+    controller, ``test`` the pod of ``helm test``."""
 
     source: str = Field(alias="from")
     target: str = Field(alias="to")
@@ -337,6 +352,7 @@ class App(_Model):
     reference: bool = False
     namespace: DnsLabel
     components: Mapping[DnsLabel, Component] = Field(default_factory=dict)
+    jobs: Mapping[DnsLabel, Job] = Field(default_factory=dict)
     chart: Chart
     ingress: Ingress | None = None
     auth: Auth | None = None
@@ -370,12 +386,16 @@ class App(_Model):
             "load.scales": [self.load.scales] if self.load else [],
             "ingress.routes": list(self.ingress.routes.values()) if self.ingress else [],
             "upgrade.tags": list(self.upgrade.tags) if self.upgrade else [],
-            "routes": [name for route in self.routes for name in (route.source, route.target) if name not in ("ingress", "test")],
+            "routes": [route.target for route in self.routes]
+            + [route.source for route in self.routes if route.source not in (*RESERVED, *self.jobs)],
         }
         for where, names in named.items():
             for name in names:
                 if name not in self.components:
                     raise ValueError(f"{where} names the component {name!r}, which is not among components")
+        for name in self.jobs:
+            if name in (*self.components, *RESERVED):
+                raise ValueError(f"jobs names {name!r}, which is a component's name or one that routes know already")
         return self
 
     @model_validator(mode="after")
@@ -401,12 +421,13 @@ class App(_Model):
         """The components of one role."""
         return {name: component for name, component in self.components.items() if component.role == role}
 
-    def labels(self, component: str | None = None) -> dict[str, str]:
-        """Labels by which the release's objects, or those of one component, are found."""
+    def labels(self, name: str | None = None) -> dict[str, str]:
+        """Labels by which the release's objects, or those of one component or job, are found."""
         release = dict(self.chart.labels) or {INSTANCE: self.chart.release}
-        if component is None:
+        if name is None:
             return release
-        return dict(self.components[component].labels) or {**release, COMPONENT: component}
+        part = self.components[name] if name in self.components else self.jobs[name]
+        return dict(part.labels) or {**release, COMPONENT: name}
 
     def built(self) -> dict[str, Component]:
         """The components whose image is built here."""

@@ -57,9 +57,24 @@ def test_signed_in_users_and_chat_are_features(folder: Path):
     assert (app.missing_feature("auth"), app.missing_feature("chat")) == (None, None)
 
 
+def test_a_job_may_be_the_source_of_a_route(folder: Path):
+    text = """\
+components:
+  db: {role: database, image: {repository: a, tag: b}, port: 5432}
+jobs: {backup: {}, report: {labels: {app: report}}}
+routes:
+  - {from: backup, to: db, port: 5432}
+  - {from: report, to: db, port: 5432}
+"""
+    app = load(folder, MINIMAL + text)
+    assert app.labels("backup") == {"app.kubernetes.io/instance": "shop", "app.kubernetes.io/component": "backup"}
+    assert app.labels("report") == {"app": "report"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ("jobs: {ingress: {}}\n", r"jobs names 'ingress', which is a component's name or one that routes know already"),
         ("colour: red\n", r"seatrial\.yaml:7: unknown key colour"),
         (
             "components:\n  web:\n    role: clown\n    image: {repository: a, tag: b}\n    port: 80\n",

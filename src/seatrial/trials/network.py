@@ -11,13 +11,14 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from seatrial.app import App
 from seatrial.chart import workloads
+from seatrial.chart.objects import ChartObject
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError, SeatrialError
@@ -53,8 +54,8 @@ def observe_matrix(world: World) -> dict[str, Any]:
 
     Returns:
         ``cells`` (from, to, port, control, found: outcomes; how), ``routes`` (declared: from, to, port), ``passes``,
-        ``policies`` (default-deny ones with their types), ``loopback`` (how many cells were left out because a pod is always
-        allowed to reach itself), ``left`` (ephemeral containers that could not be stopped).
+        ``policies`` (default-deny ones with their types), ``unrendered`` (jobs of seatrial.yaml that the chart does not render),
+        ``left`` (ephemeral containers that could not be stopped), ``outside`` (whether a listener stood outside the cluster).
     """
     kube, app, cluster = world.kube, world.app, world.cluster
     passes = int(world.window("M4-NP-02", "passes"))
@@ -79,6 +80,7 @@ def observe_matrix(world: World) -> dict[str, Any]:
         "passes": passes,
         "policies": [_policy(item) for item in kube.find("NetworkPolicy", app.namespace)],
         "namespace": app.namespace,
+        "unrendered": sorted(app.jobs.keys() - job_labels(app, world.rendered.objects)),
         "left": left,
         "outside": bool(outside),
     }
@@ -143,7 +145,20 @@ def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
     for name in app.components:
         labels = _labels_of(world, name)
         pods[ELSEWHERE + name] = (elsewhere, probe_pod.helper_pod(f"seatrial-{name}", labels))
+    for name, labels in job_labels(app, world.rendered.objects).items():
+        pods[name] = (app.namespace, probe_pod.helper_pod(f"seatrial-{name}", labels, never_ready=True))
+        pods[ELSEWHERE + name] = (elsewhere, probe_pod.helper_pod(f"seatrial-{name}", labels))
     return pods
+
+
+def job_labels(app: App, rendered: Iterable[ChartObject]) -> dict[str, dict[str, str]]:
+    """Job of seatrial.yaml -> labels of its pods, as the chart renders its template; without those that it does not render."""
+    found = {}
+    for item in rendered:
+        for name in app.jobs:
+            if item.kind in ("Job", "CronJob") and app.labels(name).items() <= item.labels.items():
+                found[name] = workloads.pod_labels(item.raw)
+    return found
 
 
 def _labels_of(world: World, component: str) -> dict[str, str]:
@@ -336,6 +351,7 @@ def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
     faults, unknown = _cell_faults(cells, lambda cell: (cell["from"], cell["to"], cell["port"]) in routes)
     probed = {(cell["from"], cell["to"], cell["port"]) for cell in cells}
     unknown += [f"the route {who} -> {to}:{port} was not probed" for who, to, port in sorted(routes - probed)]
+    unknown += [f"the chart renders no Job or CronJob with the labels of jobs.{name}" for name in seen["unrendered"]]
     allowed_cells = sum((cell["from"], cell["to"], cell["port"]) in routes for cell in cells)
     text = (
         f"{len(cells)} cells in {seen['passes']} passes: {allowed_cells} to be allowed, {len(cells) - allowed_cells} to be denied"

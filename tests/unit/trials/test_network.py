@@ -1,7 +1,10 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from seatrial.trials.network import judge_default_deny, judge_matrix
+from seatrial.app import App
+from seatrial.chart import objects
+from seatrial.trials.network import job_labels, judge_default_deny, judge_matrix
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -82,3 +85,35 @@ def test_without_an_outside_listener_nothing_is_known_of_the_internet(recorded: 
 def test_nothing_probed_is_no_pass(recorded: Recorded) -> None:
     seen = {**recorded("network"), "cells": [], "routes": []}
     assert judge_matrix(seen).outcome is Outcome.FAILED
+
+
+RENDERED = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: shop-backup, labels: {app.kubernetes.io/instance: shop, app.kubernetes.io/component: backup}}
+spec: {jobTemplate: {spec: {template: {metadata: {labels: {app.kubernetes.io/component: backup, color: red}}}}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: shop-report, labels: {app: report}}
+spec: {template: {metadata: {labels: {app: report-pod}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-late, labels: {app.kubernetes.io/instance: shop, app.kubernetes.io/component: late}}
+"""
+
+
+def test_a_job_is_known_by_the_labels_of_its_rendered_template() -> None:
+    jobs: dict[str, Any] = {"backup": {}, "report": {"labels": {"app": "report"}}, "late": {}}
+    app = App.model_validate(
+        {"seatrial": 1, "name": "shop", "namespace": "shop", "chart": {"path": "c", "release": "shop"}, "jobs": jobs}
+    )
+    found = job_labels(app, objects.parse(RENDERED, chart=Path("c")))
+    assert found == {"backup": {"app.kubernetes.io/component": "backup", "color": "red"}, "report": {"app": "report-pod"}}
+
+
+def test_a_job_that_is_not_rendered_is_said(recorded: Recorded) -> None:
+    verdict = judge_matrix({**recorded("network"), "unrendered": ["late"]})
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "no Job or CronJob with the labels of jobs.late" in verdict.reason
