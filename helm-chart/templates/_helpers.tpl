@@ -119,14 +119,15 @@ failureThreshold: {{ .failureThreshold }}
 
 {{/*
 Seconds from the stop request to the kill. Fails where a request that is under way could not end within them: a leaving pod still
-gets requests while preStop runs, and a turn of the chat is the longest of them. Takes (list root component).
+gets requests while preStop runs, and a turn of the chat is the longest of them: its time, 4 s more to end and 1 s for the process.
+Takes (list root component).
 */}}
 {{- define "todo-app.graceSeconds" -}}
 {{- $values := (index . 0).Values }}
 {{- $rollout := (get $values (index . 1)).rollout }}
-{{- $needed := add $rollout.preStopSeconds (default 10 $values.backend.env.MODEL_TIMEOUT_SECONDS) }}
+{{- $needed := add $rollout.preStopSeconds (default 10 $values.backend.env.MODEL_TIMEOUT_SECONDS) 5 }}
 {{- if le (int64 $rollout.terminationGracePeriodSeconds) $needed }}
-{{- fail (printf "%s.rollout.terminationGracePeriodSeconds is %v, but must be more than the %d seconds that preStopSeconds and backend.env.MODEL_TIMEOUT_SECONDS make together" (index . 1) $rollout.terminationGracePeriodSeconds $needed) }}
+{{- fail (printf "%s.rollout.terminationGracePeriodSeconds is %v, but must be more than the %d seconds that preStopSeconds, backend.env.MODEL_TIMEOUT_SECONDS and 5 s to end make together" (index . 1) $rollout.terminationGracePeriodSeconds $needed) }}
 {{- end }}
 {{- $rollout.terminationGracePeriodSeconds }}
 {{- end }}

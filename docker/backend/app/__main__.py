@@ -7,15 +7,13 @@ option that reads ``PORT``, which is why there is a step before it at all.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import sys
 
 from app.logs import CONFIG_FILE, configure
 from app.settings import Settings, SettingsError
-
-DRAIN_SECONDS = 8
-"""How long requests under way may take after SIGTERM; below the 10 s after which ``docker stop`` kills."""
 
 
 def uvicorn_command(program: str, settings: Settings) -> list[str]:
@@ -33,7 +31,8 @@ def uvicorn_command(program: str, settings: Settings) -> list[str]:
         # Only the ingress controller and the frontend reach this port, and both set X-Forwarded-For.
         "--proxy-headers",
         "--forwarded-allow-ips=*",
-        f"--timeout-graceful-shutdown={DRAIN_SECONDS}",
+        # After SIGTERM a request may take the time that it may take before, too: whoever kills must wait longer.
+        f"--timeout-graceful-shutdown={math.ceil(settings.chat_seconds)}",
     ]
 
 

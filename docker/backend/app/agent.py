@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from mcp import Client, MCPError
@@ -38,7 +37,7 @@ MOST_ROUNDS = 6
 TOOL_SECONDS = 3
 """Until a tool counts as lost. It runs to its end although the turn's time is up: half done is worse than late."""
 STOP_SECONDS = 1
-"""What turns that nobody hears any more get to write down what they did, when the process ends."""
+"""What a turn that has been told to stop gets to give its connections back."""
 UNKNOWN = "There was no answer; whether it took effect is not known."
 
 TURNS = Counter("chat_turns_total", "Turns of the chat by how they ended: answered, or the code of the fault", ["outcome"])
@@ -59,18 +58,22 @@ class Agent:
         self.engine, self.tools, self.model = engine, tools, Model(settings)
         self._seconds = settings.model_timeout_seconds
         self._turns: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
+        self._latest = 0.0  # deadline of the turn that began last
 
     def begin(self, user_id: int, conversation_id: int, messages: Sequence[Message]) -> Turn:
         """Begin to answer the last of these messages, all of them stored."""
-        deadline = asyncio.get_running_loop().time() + self._seconds
-        turn = Turn(self, user_id, conversation_id, messages, deadline)
+        self._latest = asyncio.get_running_loop().time() + self._seconds
+        turn = Turn(self, user_id, conversation_id, messages, self._latest)
         task = asyncio.create_task(turn.run())
         self._turns.add(task)
         task.add_done_callback(self._turns.discard)
         return turn
 
     async def close(self) -> None:
-        """Stop what still runs."""
+        """Wait for the turns, also for those whose clients went away, and stop what is not done when its time is up."""
+        if self._turns:
+            left = self._latest + TOOL_SECONDS - asyncio.get_running_loop().time()
+            await asyncio.wait(self._turns, timeout=max(0.0, left))
         for task in self._turns:
             task.cancel()
         if self._turns:
@@ -118,10 +121,6 @@ class Turn:
         try:
             await self._converse(session)
             answer = await self._store(self._text)
-        except asyncio.CancelledError:
-            message = "The server was stopped before the assistant had answered; try again."
-            self._told.put_nowait(await self._fail(ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "stopped", message)))
-            raise
         except ApiError as error:
             return await self._fail(error)
         except DATABASE_FAULTS as error:

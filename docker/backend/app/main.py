@@ -23,9 +23,6 @@ from app.schemas import ErrorBody
 from app.settings import Settings
 from app.tokens import Tokens
 
-CHAT_MARGIN_SECONDS = 4
-"""What a turn of the chat may take beyond its time: a tool that runs to its end, and storing the answer."""
-
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application.
@@ -66,7 +63,7 @@ def _add_state(app: FastAPI, settings: Settings) -> None:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Innermost first: what is added last sees a request first."""
-    app.add_middleware(Deadline, longer={chat.router.prefix: settings.model_timeout_seconds + CHAT_MARGIN_SECONDS})
+    app.add_middleware(Deadline, longer={chat.router.prefix: settings.chat_seconds})
     app.add_middleware(BodyLimit)
     if settings.rate_limit_per_minute:
         app.add_middleware(RateLimit, buckets=TokenBuckets(settings.rate_limit_per_minute))

@@ -14,6 +14,8 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"
 SHORTEST_SECRET = 32
 """Characters: what HMAC-SHA256 needs for its full strength (RFC 7518, 3.2)."""
+CHAT_MARGIN_SECONDS = 4
+"""What a turn of the chat may take beyond its time: a tool that runs to its end, and storing the answer."""
 
 
 class SettingsError(ValueError):
@@ -49,6 +51,11 @@ class Settings:
     openai_base_url: str = OPENAI_BASE_URL
     openai_model: str = OPENAI_MODEL
     model_timeout_seconds: float = 10
+
+    @property
+    def chat_seconds(self) -> float:
+        """How long a request to the chat may take: the longest of all."""
+        return self.model_timeout_seconds + CHAT_MARGIN_SECONDS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

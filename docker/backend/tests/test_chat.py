@@ -468,6 +468,30 @@ def test_the_database_goes_while_the_model_thinks(client: TestClient, model: Fak
     assert stored(client, latest(client)) == [("user", "hello", [])]
 
 
+def test_a_stop_waits_for_no_turn_whose_time_is_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
+    async def stuck(_: Any) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("stopped")
+
+    async def begin_and_stop() -> float:
+        hurried = replace(settings, model_timeout_seconds=0.4)
+        state = create_app(hurried).state
+        assistant = agent.Agent(state.engine, ToolServer(state.engine, state.tokens), hurried)
+        assistant.begin(1, 1, [])
+        began = time.monotonic()
+        await assistant.close()
+        return time.monotonic() - began
+
+    monkeypatch.setattr(agent.Turn, "run", stuck)
+    monkeypatch.setattr(agent, "TOOL_SECONDS", 0.2)
+    assert 0.6 <= asyncio.run(begin_and_stop()) < 5
+    assert ended == ["stopped"]
+
+
 def test_turns_and_tools_are_counted(client: TestClient, model: FakeModel) -> None:
     def count(line: str) -> float:
         found = [each for each in client.get("/metrics").text.splitlines() if each.startswith(line + " ")]

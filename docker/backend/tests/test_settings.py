@@ -129,3 +129,8 @@ def test_uvicorn_listens_where_port_says() -> None:
     assert "--host=0.0.0.0" in command
     assert "--port=9001" in command
     assert "hunter2" not in " ".join(command)
+
+
+def test_a_stop_waits_as_long_as_a_turn_of_the_chat_may_take() -> None:
+    command = uvicorn_command("/opt/venv/bin/uvicorn", Settings.from_environment(NEEDED | {"MODEL_TIMEOUT_SECONDS": "20"}))
+    assert "--timeout-graceful-shutdown=24" in command

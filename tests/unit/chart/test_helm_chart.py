@@ -310,7 +310,7 @@ def test_without_the_chat_no_key_is_asked_for(helm: Helm, chart: Path) -> None:
         (nested("backup.schedule", "nightly"), "value backup.schedule does not fit"),
         (nested("restore.file", "../todo.dump"), "value restore.file does not fit"),
         (merged(RESTORE, EXISTING, nested("postgres.enabled", False)), "restore.file is set, but postgres.enabled is false"),
-        (nested("backend.rollout.terminationGracePeriodSeconds", 15), "more than the 15 seconds that preStopSeconds and"),
+        (nested("backend.rollout.terminationGracePeriodSeconds", 20), "more than the 20 seconds that preStopSeconds,"),
     ],
 )
 def test_wrong_values_are_refused_by_name(helm: Helm, chart: Path, overrides: dict[str, Any], words: str) -> None:
