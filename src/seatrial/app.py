@@ -155,9 +155,11 @@ class Chat(_Model):
 
     Attributes:
         path: takes a message by POST and answers it.
+        model: component that is the language model's endpoint, or stands in for it; None where it is no part of the release.
     """
 
     path: str
+    model: str | None = None
 
 
 class Exchange(_Model):
@@ -335,6 +337,34 @@ class Upgrade(_Model):
     tags: Mapping[str, str] = Field(default_factory=dict)
 
 
+class Documents(_Model):
+    """Where the application's documents are; paths are relative to seatrial.yaml.
+
+    Attributes:
+        folder, tests, reports: folders that the workspace has.
+        readme: what somebody reads first.
+        runbook: what operators do, and how.
+        analysis: what the sources of frontend and backend say; ``python -m seatrial.checks.sources`` writes it.
+        environment: component -> document with the table of variables that it reads; by default the README.md of its source.
+        specifications: one document each.
+        decisions: folder with one file for each decision.
+        records: folder with one file for each thing that was found out or done.
+        assistants: what is done with AI tools, and how the same is done without.
+    """
+
+    folder: Path = Path("docs")
+    tests: Path = Path("tests")
+    reports: Path = Path("reports")
+    readme: Path = Path("README.md")
+    runbook: Path = Path("docs/runbook.md")
+    analysis: Path = Path("docs/analysis.md")
+    environment: Mapping[DnsLabel, Path] = Field(default_factory=dict)
+    specifications: tuple[Path, ...] = ()
+    decisions: Path = Path("docs/decisions")
+    records: Path = Path("docs/records")
+    assistants: Path = Path("docs/ai-tools.md")
+
+
 class App(_Model):
     """The system under test.
 
@@ -365,6 +395,7 @@ class App(_Model):
     limits: Mapping[str, int | float | str] = Field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     security: Security = Field(default_factory=Security)
+    documents: Documents = Field(default_factory=Documents)
     criteria: tuple[Path, ...] = ()
     suite: tuple[Path, ...] = ()
 
@@ -383,9 +414,11 @@ class App(_Model):
     def _names_exist(self) -> App:
         named = {
             "data.component": [self.data.component] if self.data else [],
+            "chat.model": [self.chat.model] if self.chat and self.chat.model else [],
             "load.scales": [self.load.scales] if self.load else [],
             "ingress.routes": list(self.ingress.routes.values()) if self.ingress else [],
             "upgrade.tags": list(self.upgrade.tags) if self.upgrade else [],
+            "documents.environment": list(self.documents.environment),
             "routes": [route.target for route in self.routes]
             + [route.source for route in self.routes if route.source not in (*RESERVED, *self.jobs)],
         }

@@ -37,24 +37,42 @@ ROLES: Sequence[Literal["button", "link", "tab", "checkbox"]] = ("button", "link
 Profiles = dict[str, StorageState]
 """Cookies and storage of the browsers that walked, by their marker; they hold tokens and never go into an observation."""
 
+FOREIGN_HOST = "foreign.seatrial.test"
+"""Another site at the same edge, which knows no such host: pages of it are of a foreign origin."""
+UNCAUGHT = "uncaught: "
+"""What the text of an exception that nobody caught begins with."""
+MIXED = "Mixed Content"
+"""What Chromium's words on mixed content begin with."""
+
 _QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 _ABORTED = "net::ERR_ABORTED"
 """A request that the page itself gave up, as a router does with what it had begun to fetch in advance."""
 
 
 @dataclass
-class _Seen:
-    """What a page reported while a journey went on."""
+class Seen:
+    """What a page reported.
+
+    Attributes:
+        console: errors, and exceptions that nobody caught.
+        mixed: warnings of mixed content.
+        requests: how many were made.
+        answers: of each request that came to its end: method, url, kind (Playwright's resource type), status (None without an
+            answer), error.
+        failed: requests without an answer or with a status >= 500, as messages say it.
+    """
 
     console: list[str] = field(default_factory=list)
+    mixed: list[str] = field(default_factory=list)
     requests: int = 0
     under_way: set[Request] = field(default_factory=set)
+    answers: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     crashed: bool = False
 
     def listen(self, page: Page) -> None:
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.console.append(f"uncaught: {error.message}"))
+        page.on("pageerror", lambda error: self.console.append(f"{UNCAUGHT}{error.message}"))
         page.on("request", self._on_request)
         page.on("requestfinished", self._on_finished)
         page.on("requestfailed", self._on_failed)
@@ -72,6 +90,8 @@ class _Seen:
             page.wait_for_timeout(LOOK_MS)
 
     def _on_console(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(MIXED):
+            self.mixed.append(message.text)
         if message.type == "error":
             self.console.append(message.text)
 
@@ -86,13 +106,47 @@ class _Seen:
         self.under_way.discard(request)
         if request.failure != _ABORTED:
             self.failed.append(f"{request.method} {request.url}: {request.failure}")
+            self.answers.append(_request(request, None, request.failure or "no answer"))
 
     def _on_response(self, response: Response) -> None:
+        self.answers.append(_request(response.request, response.status, ""))
         if response.status >= 500:
             self.failed.append(f"{response.request.method} {response.url}: status {response.status}")
 
     def _on_crash(self, page: Page) -> None:
         self.crashed = True
+
+
+def _request(request: Request, status: int | None, error: str) -> dict[str, Any]:
+    return {"method": request.method, "url": request.url, "kind": request.resource_type, "status": status, "error": error}
+
+
+@dataclass
+class Sitting:
+    """A user at a page of his own; see :meth:`Visitor.sit`.
+
+    Attributes:
+        known: what stands for ``{marker}`` and ``{password}``.
+    """
+
+    page: Page
+    seen: Seen
+    known: Mapping[str, str]
+
+    def take(self, steps: Sequence[Step]) -> tuple[int, str]:
+        """Take steps; how many were done, and why they stopped (empty where they came to their end)."""
+        done = 0
+        try:
+            for step in steps:
+                if step.open is not None:
+                    self.seen.rest(self.page)
+                _take(self.page, step, self.known)
+                done += 1
+            self.seen.rest(self.page)
+        except Error as error:
+            done = min(done, len(steps) - 1)
+            return done, f"{_words(steps[done], self.known['marker'])}: {_first_lines(error.message)}"
+        return done, ""
 
 
 class Visitor:
@@ -126,30 +180,27 @@ class Visitor:
         """
         return self._take_all(journey.again, journey.name, marker, moment)
 
-    def _take_all(self, steps: Sequence[Step], name: str, marker: str, moment: str) -> dict[str, Any]:
-        began = time.monotonic()
-        seen, done, stopped = _Seen(), 0, ""
-        known = {"marker": marker, "password": self._password}
+    @contextmanager
+    def sit(self, marker: str) -> Iterator[Sitting]:
+        """A browser of one user with an empty page, for the length of a block; it has the cookies that the user had before."""
         profile = self._profiles.get(marker)
         context = self._chromium.new_context(base_url=self._base_url, service_workers="block", storage_state=profile)
         try:
             context.set_default_timeout(STEP_SECONDS * 1000)
-            page = context.new_page()
+            page, seen = context.new_page(), Seen()
             seen.listen(page)
-            try:
-                for step in steps:
-                    if step.open is not None:
-                        seen.rest(page)
-                    _take(page, step, known)
-                    done += 1
-                seen.rest(page)
-                self._profiles[marker] = context.storage_state()
-            except Error as error:
-                done = min(done, len(steps) - 1)
-                stopped = f"{_words(steps[done], marker)}: {_first_lines(error.message)}"
-            screenshot = self._screenshot(page, f"{_slug(f'{name} {marker} {moment}')}.png")
+            yield Sitting(page, seen, {"marker": marker, "password": self._password})
         finally:
             context.close()
+
+    def _take_all(self, steps: Sequence[Step], name: str, marker: str, moment: str) -> dict[str, Any]:
+        began = time.monotonic()
+        with self.sit(marker) as sitting:
+            done, stopped = sitting.take(steps)
+            if not stopped:
+                self._profiles[marker] = sitting.page.context.storage_state()
+            screenshot = self.screenshot(sitting.page, f"{name} {marker} {moment}")
+        seen = sitting.seen
         return {
             "journey": name,
             "marker": marker,
@@ -164,9 +215,10 @@ class Visitor:
             "screenshot": screenshot,
         }
 
-    def _screenshot(self, page: Page, name: str) -> str | None:
+    def screenshot(self, page: Page, name: str) -> str | None:
+        """Keep what is to be seen; its path below the run's folder."""
         with contextlib.suppress(Error):  # of a page that crashed there is none, which must not hide why the journey stopped
-            return self._world.artefact(f"journeys/{name}", page.screenshot(full_page=True))
+            return self._world.artefact(f"journeys/{_slug(name)}.png", page.screenshot(full_page=True))
         return None
 
 
@@ -183,10 +235,12 @@ def visitor(world: World, profiles: Profiles | None = None) -> Iterator[Visitor]
     """
     address, ingress = users.door(world)
     program = world.toolchain.tool("chromium").path
-    rule = f"--host-resolver-rules=MAP {ingress.host}:80 {address}"
+    rules = ",".join(f"MAP {host}:80 {address}" for host in (ingress.host, FOREIGN_HOST))
     with sync_playwright() as playwright:
         try:
-            chromium = playwright.chromium.launch(executable_path=program, args=[*_QUIET, "--no-proxy-server", rule])
+            chromium = playwright.chromium.launch(
+                executable_path=program, args=[*_QUIET, "--no-proxy-server", f"--host-resolver-rules={rules}"]
+            )
         except Error as error:
             said = _first_lines(error.message)
             raise ToolchainError(f"{program} does not start: {said}", todo="Run `seatrial doctor`.") from error

@@ -1,4 +1,7 @@
-"""Data outlives the database's pod (M4-PERS-01), and /ready tells the truth meanwhile (M2-HEALTH-02). One outage, two judges."""
+"""Data outlives the database's pod (M4-PERS-01), and /ready tells the truth meanwhile (M2-HEALTH-02).
+
+One outage, and all who want to see it: the reference application's users look on too (M4-APP-09).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import edge, exchanges, live, probe_pod, steady, users
 from seatrial.trials.answers import helper_labels
+from seatrial.trials.application import outages
 from seatrial.trials.database import Database, lost, marker, rows_of
 from seatrial.trials.probe_pod import Source
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -29,7 +33,8 @@ def observe_outage(world: World) -> dict[str, Any]:
     Returns:
         ``wrote`` (answers to records made through the application just before), ``before`` and ``after`` (fingerprints),
         ``claims`` (uids, before and after), ``pods`` (uids), ``asked`` (see :func:`_ask`: ``unready`` and ``ready``), ``gone``
-        (seconds until the pod was), ``usable`` (seconds from scaling back until the edge answers), ``restarts``, ``limits``.
+        (seconds until the pod was), ``usable`` (seconds from scaling back until the edge answers), ``limits``, ``users`` (see
+        :meth:`outages.Onlookers.seen`; None where nobody looked on).
     """
     kube, app = world.kube, world.app
     assert app.data is not None, "applies_when: database"
@@ -40,23 +45,37 @@ def observe_outage(world: World) -> dict[str, Any]:
     limits |= {key: float(world.limit("M2-HEALTH-02", key)) for key in ("unready", "ready")}
     if app.ingress is not None:
         users.named(world, users.USER)  # who asks at the edge at the end: a row that must not be new then
+    client = probe_pod.helper_pod("seatrial-outage", helper_labels(world))
+    with outages.watching(world) as watch, probe_pod.helpers(kube, {"client": (app.namespace, client)}) as sources:
+        seen = _outage(kube, world, workload, sources["client"], watch, limits)
+        watch.end()
+    return {**seen, "users": watch.seen(), "limits": limits}
+
+
+def _outage(
+    kube: Kube, world: World, workload: Object, client: Source, watch: outages.Watch, limits: Mapping[str, float]
+) -> dict[str, Any]:
+    """From the records that are made just before until the application is usable again."""
+    app = world.app
+    assert app.data is not None
     wrote = exchanges.write(world, marker(world.run_id, "outage"), RECORDS)
     database = Database(kube, app, app.data)
     before = _state(kube, world, database)
     targets = _targets(kube, world)
     scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
-    client = probe_pod.helper_pod("seatrial-outage", helper_labels(world))
-    with probe_pod.helpers(kube, {"client": (app.namespace, client)}) as sources:
-        try:
-            began = time.monotonic()
-            kube.scale(*scaled, 0)
-            unready = _ask(kube, sources["client"], targets, wanted=503, limit=limits["unready"] + 10)
-            kube.wait_gone("Pod", database.pod["metadata"]["name"], app.namespace, timeout=GONE_SECONDS)
-            gone = round(time.monotonic() - began, 1)
-        finally:
-            again = time.monotonic()
-            kube.scale(*scaled, desired(workload))
-        ready = _ask(kube, sources["client"], targets, wanted=200, limit=limits["usable"])
+    try:
+        watch.cut(client)
+        began = time.monotonic()
+        kube.scale(*scaled, 0)
+        unready = _ask(kube, client, targets, wanted=503, limit=limits["unready"] + 10)
+        kube.wait_gone("Pod", database.pod["metadata"]["name"], app.namespace, timeout=GONE_SECONDS)
+        gone = round(time.monotonic() - began, 1)
+        watch.hold()
+    finally:
+        watch.mending()
+        again = time.monotonic()
+        kube.scale(*scaled, desired(workload))
+    ready = _ask(kube, client, targets, wanted=200, limit=limits["usable"])
     usable = _usable(kube, world, workload, again, limits["usable"] + 30)
     return {
         "wrote": wrote,
@@ -65,7 +84,6 @@ def observe_outage(world: World) -> dict[str, Any]:
         "asked": {"unready": unready, "ready": ready},
         "gone": gone,
         "usable": usable,
-        "limits": limits,
     }
 
 

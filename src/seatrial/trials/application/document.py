@@ -26,12 +26,14 @@ class Operation:
         path: with its parameters in braces.
         takes_json: it has a body of JSON.
         needs_fields: a JSON object without any field is no valid body.
+        statuses: of success, as documented.
     """
 
     method: str
     path: str
     takes_json: bool
     needs_fields: bool
+    statuses: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -73,7 +75,9 @@ def operations(document: Mapping[str, Any]) -> list[Operation]:
             if method not in item:
                 continue
             schema = _body(document, item[method])
-            found.append(Operation(method.upper(), path, schema is not None, bool((schema or {}).get("required"))))
+            statuses = tuple(int(code) for code in item[method].get("responses") or {} if code.startswith("2") and code.isdigit())
+            needed = bool((schema or {}).get("required"))
+            found.append(Operation(method.upper(), path, schema is not None, needed, statuses))
     return found
 
 
