@@ -71,15 +71,19 @@ class Application:
     """The running application.
 
     Attributes:
-        url: where users go.
-        backend, model: what can be stopped and started again.
+        frontend, backend, model: what can be stopped and started again.
         database: where the truth is.
     """
 
-    url: str
+    frontend: Service
     backend: Service
     model: Service
     database: Database
+
+    @property
+    def url(self) -> str:
+        """Where users go."""
+        return self.frontend.url
 
     def model_fault(self, **fault: Any) -> None:
         """Have the model endpoint fail; without arguments, have it work."""
@@ -96,7 +100,7 @@ def application(workshop: Workshop) -> Application:
     for service in (model, backend, frontend):
         workshop.on_leaving(service.stop)
         service.start()
-    return Application(frontend.url, backend, model, workshop.get(application_database))
+    return Application(frontend, backend, model, workshop.get(application_database))
 
 
 def frontend_build(workshop: Workshop) -> Path:

@@ -183,6 +183,26 @@ def test_users_are_kept_apart(people: People, title: str) -> None:
     expect(ada.log).to_contain_text("what is open?")
 
 
+def test_injected_text_is_text(user: Person, title: str) -> None:
+    titles = [
+        f"<img src=x onerror=console.error(1)> {title}",
+        f"{title}'); drop table todos; --",
+        f"{{{{7*7}}}} ${{7*7}} {title}",
+    ]
+    for injected in titles:
+        user.add(injected)
+    user.say("what is open?")
+    for injected in titles:
+        expect(user.log).to_contain_text(injected)
+    user.open("/")
+    for injected in titles:
+        expect(user.todo(injected)).to_be_visible()
+        expect(user.log).to_contain_text(injected)
+    expect(user.page.locator("img")).to_have_count(0)
+    query = "select title from todos join users on users.id = user_id where email = '{}' order by todos.id"
+    assert user.rows(query, user.email) == [[injected] for injected in titles]
+
+
 def test_on_a_phone(people: People, title: str) -> None:
     person = people(viewport={"width": 375, "height": 667}, has_touch=True, is_mobile=True)
     person.sign_up()

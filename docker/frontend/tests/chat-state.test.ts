@@ -75,14 +75,23 @@ describe("an answer", () => {
 describe("a failure", () => {
   const failed: ChatAction = { type: "failed", reason: "No." };
 
-  test("of which nothing was heard takes the message back", () => {
-    const state = reached({ type: "opened", id: 5, messages: [message(1, "user", "hi")] }, ASKED, failed);
+  const hi: ChatAction = { type: "opened", id: 5, messages: [message(1, "user", "hi")] };
+
+  test("leaves the message to be seen, and none to be sent, until it is known whether the server has it", () => {
+    const state = reached(hi, ASKED, failed);
+    expect(state).toMatchObject({ phase: "loading", error: "No." });
+    expect(texts(state)).toEqual(["user: hi", "user: add milk"]);
+  });
+
+  test("of which nothing was heard, and nothing is known, takes the message back", () => {
+    const state = reached(hi, ASKED, failed, { type: "unchecked" });
     expect(state).toMatchObject({ phase: "ready", error: "No." });
     expect(texts(state)).toEqual(["user: hi"]);
   });
 
   test("within an answer keeps what was heard, and what a tool did", () => {
-    const state = reached(OPENED, ASKED, BEGUN, CALLED, failed);
+    const state = reached(OPENED, ASKED, BEGUN, CALLED, failed, { type: "unchecked" });
+    expect(state.phase).toBe("ready");
     expect(state.turns[1]).toMatchObject({ tools: [CALL], cut: true });
   });
 

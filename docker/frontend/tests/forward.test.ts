@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, test, vi } from "vitest";
-import { forward } from "../src/lib/forward.ts";
+import { forward, limitMs } from "../src/lib/forward.ts";
 import { bodyOf, deserted, json, stubServer } from "./server.ts";
 
 const backend = stubServer();
@@ -150,6 +150,12 @@ describe("a backend", () => {
     const given = await forward(page("/api/todos"), backend.url, 50);
     expect(given.status).toBe(504);
     expect((await given.json()).error.code).toBe("backend_timeout");
+  });
+
+  test("may take as long for the chat as it can be told to", () => {
+    expect(limitMs("/api/chat")).toBeGreaterThan((60 + 4) * 1000);
+    expect(limitMs("/api/chats")).toBe(limitMs("/api/todos"));
+    expect(limitMs("/api/todos")).toBeLessThan(15_000);
   });
 
   test("whose connection died in the pool is asked once more for GET, never for POST", async () => {

@@ -36,7 +36,9 @@ export type ChatAction =
   | { type: "stopped" }
   | { type: "failed"; reason: string }
   /** After a failure: what the server has kept of it. */
-  | { type: "checked"; id: number | undefined; messages: Message[] };
+  | { type: "checked"; id: number | undefined; messages: Message[] }
+  /** After a failure: the server does not say what it has kept. */
+  | { type: "unchecked" };
 
 export const BEGINNING: ChatState = {
   phase: "loading",
@@ -64,9 +66,11 @@ export function chatReducer(state: ChatState, action: ChatAction): ChatState {
     case "stopped":
       return { ...state, phase: "ready", turns: changeLast(state.turns, { cut: true }) };
     case "failed":
-      return { ...state, phase: "ready", error: action.reason, turns: afterFailure(state) };
+      return { ...state, phase: "loading", error: action.reason, turns: afterFailure(state) };
     case "checked":
-      return { ...state, current: action.id, turns: action.messages.map(kept) };
+      return { ...state, phase: "ready", current: action.id, turns: action.messages.map(kept) };
+    case "unchecked":
+      return { ...state, phase: "ready", turns: state.heard ? state.turns : state.turns.slice(0, -1) };
   }
 }
 
@@ -111,9 +115,9 @@ function hear(state: ChatState, event: ChatEvent): ChatState {
   }
 }
 
-/** What nobody heard of goes back to the field; what was heard stays, marked as cut. */
+/** What was heard stays, marked as cut; the question stays until it is known whether the server has it, or it goes back to the field. */
 function afterFailure({ turns, heard }: ChatState): Turn[] {
-  return heard ? changeLast(turns, { cut: true }) : turns.slice(0, -2);
+  return heard ? changeLast(turns, { cut: true }) : turns.slice(0, -1);
 }
 
 function changeLast(turns: Turn[], changes: Partial<Turn>): Turn[] {

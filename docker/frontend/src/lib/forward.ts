@@ -1,7 +1,12 @@
 import { log } from "./environment.ts";
 
-/** Milliseconds until the backend must have begun to answer: its own longest limit, the chat's, so that its reason is told. */
-export const TIMEOUT_MS = 14_000;
+/**
+ * Milliseconds until the backend must have begun to answer: more than its own limits, so that its reason is told. Its chat may take
+ * MODEL_TIMEOUT_SECONDS, which is 60 at most, and 4 s more.
+ */
+export function limitMs(path: string): number {
+  return path === "/api/chat" ? 65_000 : 14_000;
+}
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), or that fetch sets itself. */
 const NOT_FORWARDED = [
@@ -26,14 +31,14 @@ const NOT_FORWARDED = [
  * A backend that cannot be reached is 502, one that does not answer in time 504, both as the backend's own JSON errors.
  * A client that goes away ends the backend's request too.
  */
-export async function forward(request: Request, backend: URL, timeoutMs = TIMEOUT_MS): Promise<Response> {
+export async function forward(request: Request, backend: URL, timeoutMs?: number): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   // Set part by part: resolved against the backend, a path like //host/ would lead to another host.
   const target = new URL(backend);
   target.pathname = pathname;
   target.search = search;
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), timeoutMs);
+  const timer = setTimeout(() => late.abort(), timeoutMs ?? limitMs(pathname));
   try {
     const answer = await send(request, target, AbortSignal.any([request.signal, late.signal]));
     return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer.headers) });

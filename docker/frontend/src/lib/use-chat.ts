@@ -94,7 +94,8 @@ export function useChat(onToolCall: () => void): Chat {
       onToolCall(); // a tool may have run although nothing was heard of it
       return messages.findLast(({ role }) => role === "user")?.content === text;
     } catch {
-      return undefined; // the user has been told of a failure already
+      dispatch({ type: "unchecked" }); // the user has been told of a failure already
+      return undefined;
     }
   }
 
