@@ -162,6 +162,20 @@ class Chat(_Model):
     model: str | None = None
 
 
+class Parity(_Model):
+    """What the application could do before it came to the cluster, and must do there.
+
+    Attributes:
+        features: file with its ``operations`` (``GET /api/todos``), ``pages`` (paths), ``tools`` (names) and ``baseline`` (test
+            of the suite -> outcome where the application runs without a cluster).
+        suite: folder with its tests, for pytest; they take the application's address from ``PARITY_URL`` and the name to send as
+            Host from ``PARITY_HOST``.
+    """
+
+    features: Path
+    suite: Path
+
+
 class Exchange(_Model):
     """One request through the edge and what must come back, whoever stands in between.
 
@@ -387,6 +401,7 @@ class App(_Model):
     ingress: Ingress | None = None
     auth: Auth | None = None
     chat: Chat | None = None
+    parity: Parity | None = None
     routes: tuple[Route, ...] = ()
     data: Data | None = None
     journeys: tuple[Journey, ...] = ()
@@ -539,6 +554,8 @@ def _paths_exist(app: App, file: Path) -> None:
         wanted.append((("components", name, "image", "context"), component.image.context / component.image.dockerfile))
     if app.load is not None:
         wanted.append((("load", "locustfile"), app.load.locustfile))
+    if app.parity is not None:
+        wanted += [(("parity", "features"), app.parity.features), (("parity", "suite"), app.parity.suite)]
     for keys, path in wanted:
         if not (app.root / path).exists():
             raise ConfigError(f"{path} does not exist", place=yamlfile.locate(file, loaded, keys), todo="Check the path.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seatrial.marks import criterion, trial
 from seatrial.trials import persistence
-from seatrial.trials.application import access, browser, chat, cors, login, mistakes, outages, pages, todos
+from seatrial.trials.application import access, browser, chat, cors, login, mistakes, outages, pages, parity, todos
 
 NEEDS = ("release", "ingress")
 BROWSER = (*NEEDS, "browser")
@@ -62,3 +62,9 @@ def test_bad_requests_get_proper_errors(observed, record):
 @trial(persistence.observe_outage, needs=NEEDS, disturbs="node")
 def test_outages_of_dependencies_are_survived(observed, record):
     record(outages.judge_outages(observed["users"]))
+
+
+@criterion("M4-APP-10")
+@trial(parity.observe_parity, needs=NEEDS)
+def test_every_feature_is_still_there(observed, record):
+    record(parity.judge_parity(observed))

@@ -41,6 +41,8 @@ FOREIGN_HOST = "foreign.seatrial.test"
 """Another site at the same edge, which knows no such host: pages of it are of a foreign origin."""
 UNCAUGHT = "uncaught: "
 """What the text of an exception that nobody caught begins with."""
+SCRIPTED = ("fetch", "xhr", "eventsource")
+"""Kinds of request that a page's scripts make; all others fetch documents and assets."""
 MIXED = "Mixed Content"
 """What Chromium's words on mixed content begin with."""
 

@@ -23,8 +23,6 @@ PAGES = {"landing": "/", "login": "/login", "todos": "/", "chat": "/chat"}
 """The pages that users see; the last two when they are known."""
 CONTROL = "seatrial control"
 MISSING = "/seatrial-control.png"
-SCRIPTED = ("fetch", "xhr", "eventsource")
-"""Kinds of request that a page's scripts make; all others fetch documents and assets."""
 
 
 @live.once
@@ -234,7 +232,7 @@ def is_api(seen: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
     url = urlsplit(answer["url"])
     ours = f"{url.scheme}://{url.netloc}" == seen["origin"]
     below = any(url.path == prefix or url.path.startswith(prefix.rstrip("/") + "/") for prefix in seen["api"])
-    return answer["kind"] in (*SCRIPTED, "preflight") and (below or not ours)
+    return answer["kind"] in (*journeys.SCRIPTED, "preflight") and (below or not ours)
 
 
 def evidence(seen: Mapping[str, Any]) -> Evidence:

@@ -26,7 +26,7 @@ def judge_pages(seen: Mapping[str, Any]) -> Verdict:
     for part in browser.stops(seen, "pages"):
         found = f"{part['stopped']} (step {part['done'] + 1} of {part['steps']})"
         faults.append(Fault("a look at every page", found, f"all of {', '.join(seen['pages'])}", "Look at its screenshot"))
-    loaded = [answer for answer in seen["answers"] if answer["kind"] not in (*browser.SCRIPTED, "preflight")]
+    loaded = [answer for answer in seen["answers"] if answer["kind"] not in (*journeys.SCRIPTED, "preflight")]
     for answer in loaded:
         if answer["status"] not in GOOD:
             found = answer["error"] or f"status {answer['status']}"
