@@ -43,8 +43,9 @@ def observe_parity(world: World) -> dict[str, Any]:
     """Read what there must be, ask the cluster what it has, and run the suite against the edge.
 
     Returns:
-        ``wanted`` (operations, pages, tools), ``offered`` (the same), ``baseline`` and ``outcomes`` (test -> outcome), ``why``
-        (test -> message of one that did not pass), ``unknown`` (sentences); or ``missing``: what seatrial.yaml has to name first.
+        ``wanted`` (operations, pages, tools), ``offered`` (the same; tools None where nobody said), ``baseline`` and ``outcomes``
+        (test -> outcome), ``why`` (test -> message of one that did not pass), ``unknown`` (sentences); or ``missing``: what
+        seatrial.yaml has to name first.
     """
     parity = world.app.parity
     if parity is None:
@@ -90,8 +91,11 @@ def _is_page(http: httpx.Client, path: str) -> bool:
     return answer.status_code == 200 and "html" in answer.headers.get("content-type", "")
 
 
-def _tools(world: World, user: User, unknown: list[str]) -> list[str]:
-    """Names of the tools that the backend's MCP server offers, asked inside the cluster: the edge leads nobody there."""
+def _tools(world: World, user: User, unknown: list[str]) -> list[str] | None:
+    """Names of the tools that the backend's MCP server offers, asked inside the cluster: the edge leads nobody there.
+
+    None where it does not say, and why among what is unknown.
+    """
     kube, app = world.kube, world.app
     try:
         name, component = next(iter(app.having("backend").items()))
@@ -103,7 +107,7 @@ def _tools(world: World, user: User, unknown: list[str]) -> list[str]:
         return [tool["name"] for tool in json.loads(text)["result"]["tools"]]
     except (SeatrialError, ValueError, KeyError, TypeError) as error:
         unknown.append(f"the MCP server does not say which tools it offers: {type(error).__name__}: {error}")
-        return []
+        return None
 
 
 def _post(kube: Kube, source: probe_pod.Source, url: str, user: User) -> str:
@@ -179,9 +183,9 @@ def judge_parity(seen: Mapping[str, Any]) -> Verdict:
     faults: list[Fault] = []
     unknown = list(seen["unknown"])
     for kind in KINDS:
-        lacking = [item for item in seen["wanted"][kind] if item not in seen["offered"][kind]]
-        if kind == "tools" and not seen["offered"][kind]:
+        if seen["offered"][kind] is None:
             continue  # why stands among what is unknown
+        lacking = [item for item in seen["wanted"][kind] if item not in seen["offered"][kind]]
         faults += [
             Fault(f"{kind}: {item}", "not offered by the cluster", "offered, as without it", "Bring it back") for item in lacking
         ]
@@ -193,8 +197,6 @@ def judge_parity(seen: Mapping[str, Any]) -> Verdict:
             )
     new = sorted(seen["outcomes"].keys() - seen["baseline"].keys())
     unknown += [f"the test {test} has no local baseline" for test in new]
-    if not seen["offered"]["tools"] and not unknown:
-        unknown.append("the MCP server offers no tool")
     features = sum(len(seen["wanted"][kind]) for kind in KINDS)
     passed = sum(outcome == PASSED for outcome in seen["outcomes"].values())
     told = ", ".join(f"{len(seen['wanted'][kind])} {kind}" for kind in KINDS)

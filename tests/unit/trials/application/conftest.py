@@ -18,7 +18,7 @@ from seatrial.app import Auth, Chat, Component, Image, Ingress
 from seatrial.criteria import Catalogue, load_catalogue
 from seatrial.journal import Redactor
 from seatrial.trials import live, users
-from seatrial.trials.application import tokens
+from seatrial.trials.application import browser, tokens
 from seatrial.trials.users import NOBODY, User
 from seatrial.world import World
 
@@ -33,14 +33,19 @@ AUTH = Auth.model_validate(
 )
 NEEDS_FIELDS = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Needs"}}}}
 NEEDS_NONE = {"content": {"application/json": {"schema": {"type": "object"}}}}
+OK: dict[str, Any] = {"200": {}, "4XX": {}}
 DOCUMENT: dict[str, Any] = {
     "paths": {
         "/health": {"get": {}},
         "/api/auth/signup": {"post": {"requestBody": NEEDS_FIELDS}},
         "/api/auth/login": {"post": {"requestBody": NEEDS_FIELDS}},
         "/api/auth/me": {"get": {}},
-        "/api/todos": {"get": {}, "post": {"requestBody": NEEDS_FIELDS}},
-        "/api/todos/{todo_id}": {"get": {}, "patch": {"requestBody": NEEDS_NONE}, "delete": {}},
+        "/api/todos": {"get": {"responses": OK}, "post": {"requestBody": NEEDS_FIELDS, "responses": {"201": {}, "4XX": {}}}},
+        "/api/todos/{todo_id}": {
+            "get": {"responses": OK},
+            "patch": {"requestBody": NEEDS_NONE, "responses": OK},
+            "delete": {"responses": {"204": {}, "4XX": {}}},
+        },
         "/api/chat": {"post": {"requestBody": NEEDS_FIELDS}},
         "/api/conversations": {"get": {}},
         "/api/conversations/{conversation_id}": {"delete": {}},
@@ -58,7 +63,8 @@ class TodoApp:
     """Answers as the reference application does; each entry of ``faults`` spoils one thing.
 
     Faults: ``any key``, ``no expiry``, ``any password``, ``other key``, ``open delete``, ``no users``, ``lists all``, ``html``,
-    ``trace``, ``forgets``, ``silent tool``, ``wrong user``, ``chatty``.
+    ``trace``, ``forgets``, ``silent tool``, ``wrong user``, ``chatty``, ``forgets changes``, ``keeps all``, ``no note``,
+    ``created with 200``, ``any origin``, ``no origin``.
     """
 
     def __init__(self) -> None:
@@ -80,6 +86,8 @@ class TodoApp:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         method, path = request.method, request.url.path
+        if method == "OPTIONS":
+            return self._preflight(request)
         if path == "/login":
             return httpx.Response(200, html="<!doctype html><html></html>")
         template = next((each for each in DOCUMENT["paths"] if re.fullmatch(re.sub(r"\{\w+\}", r"\\d+", each), path)), None)
@@ -95,7 +103,23 @@ class TodoApp:
         user = 0 if "open delete" in self.faults and method == "DELETE" else self._user(request)
         identity = int((re.findall(r"/(\d+)", path) or ["0"])[0])
         done = getattr(self, f"_{method}_{template.split('/')[2]}".lower())(user, identity, body, template)
-        return httpx.Response(done[0], json=done[1]) if done[1] is not None else httpx.Response(done[0])
+        answer = httpx.Response(done[0], json=done[1]) if done[1] is not None else httpx.Response(done[0])
+        if granted := self._granted(request):
+            answer.headers["Access-Control-Allow-Origin"] = granted
+        return answer
+
+    def _granted(self, request: httpx.Request) -> str:
+        if "any origin" in self.faults:
+            return "*"
+        origin = request.headers.get("Origin", "")
+        return origin if origin == "http://todo.local" and "no origin" not in self.faults else ""
+
+    def _preflight(self, request: httpx.Request) -> httpx.Response:
+        granted = self._granted(request)
+        headers = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Authorization, Content-Type"}
+        return (
+            httpx.Response(200, headers={**headers, "Access-Control-Allow-Origin": granted}) if granted else httpx.Response(400)
+        )
 
     def _body(self, request: httpx.Request) -> dict[str, Any]:
         if len(request.content) > 64 * 1024:
@@ -150,22 +174,27 @@ class TodoApp:
     def _post_todos(self, user: int, _: int, body: Mapping[str, Any], *__: Any) -> tuple[int, Any]:
         if "title" not in body:
             raise Refusal(422, "invalid_request")
-        return 201, self._add(user, body["title"])
+        note = None if "no note" in self.faults else body.get("description")
+        return 200 if "created with 200" in self.faults else 201, self._add(user, body["title"], note)
 
-    def _add(self, user: int, title: str) -> dict[str, Any]:
+    def _add(self, user: int, title: str, note: str | None = None) -> dict[str, Any]:
         identity = max(self.todos, default=0) + 1
-        self.todos[identity] = {"id": identity, "user": user, "title": title, "completed": False}
+        stamps = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+        self.todos[identity] = {"id": identity, "user": user, "title": title, "description": note, "completed": False, **stamps}
         return self.todos[identity]
 
     def _patch_todos(self, user: int, identity: int, body: Mapping[str, Any], *_: Any) -> tuple[int, Any]:
         todo = self._own(self.todos, user, identity)
+        if "forgets changes" in self.faults:
+            return 200, {**todo, **body}
         todo.update({key: value for key, value in body.items() if key in ("title", "completed")})
         return 200, todo
 
     def _delete_todos(self, user: int, identity: int, *_: Any) -> tuple[int, Any]:
         if "open delete" not in self.faults:
             self._own(self.todos, user, identity)
-        self.todos.pop(identity, None)
+        if "keeps all" not in self.faults:
+            self.todos.pop(identity, None)
         return 204, None
 
     # chat
@@ -299,3 +328,60 @@ def deployment() -> dict[str, Any]:
 def key() -> str:
     """What the backend signs with."""
     return KEY
+
+
+TOUR: dict[str, Any] = {
+    "origin": "http://todo.local",
+    "api": ["/api"],
+    "control": {"console": True, "uncaught": True, "missing": 404},
+    "foreign": [
+        {
+            "call": "plain",
+            "granted": None,
+            "told": ["Access to fetch at ... has been blocked by CORS policy: ..."],
+            "unknown": "",
+        },
+        {"call": "with a token", "granted": None, "told": ["Access ... blocked by CORS policy: ..."], "unknown": ""},
+    ],
+    "parts": [{"part": name, "steps": 13, "done": 13, "stopped": ""} for name in ("pages", "creating", "changing", "chat")],
+    "pages": ["landing", "login", "todos", "chat"],
+    "created": [{"title": f"errand {number}", "completed": False} for number in (5, 4, 3, 2, 1)],
+    "remaining": [
+        {"title": "errand 5", "completed": False},
+        {"title": "errand 4", "completed": False},
+        {"title": "changed", "completed": False},
+        {"title": "errand 2", "completed": True},
+    ],
+    "wanted": {
+        "created": [{"title": f"errand {number}", "completed": False} for number in (1, 2, 3, 4, 5)],
+        "remaining": [
+            {"title": "changed", "completed": False},
+            {"title": "errand 2", "completed": True},
+            {"title": "errand 4", "completed": False},
+            {"title": "errand 5", "completed": False},
+        ],
+    },
+    "answers": [
+        {"method": "GET", "url": "http://todo.local/", "kind": "document", "status": 200, "error": ""},
+        {"method": "GET", "url": "http://todo.local/_next/static/a.js", "kind": "script", "status": 304, "error": ""},
+        {"method": "POST", "url": "http://todo.local/api/todos", "kind": "fetch", "status": 201, "error": ""},
+    ],
+    "console": [],
+    "mixed": [],
+    "crashed": False,
+    "screenshot": "evidence/journeys/tour.png",
+}
+
+
+@pytest.fixture
+def tour() -> dict[str, Any]:
+    """What a tour through the healthy application saw; to be changed at will."""
+    return copy.deepcopy(TOUR)
+
+
+@pytest.fixture
+def touring(world: World, tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which a browser has been on its tour."""
+    monkeypatch.setattr(browser, "observe_browser", lambda _: tour)
+    monkeypatch.setattr(users, "door", lambda world: ("127.0.0.1:1", world.app.ingress))
+    return world
