@@ -62,7 +62,7 @@ def judge_cors(seen: Mapping[str, Any]) -> Verdict:
     """M4-APP-06: granted to the own origin, not to a foreign one, and neither a CORS error nor a failed call on the tour."""
     faults: list[Fault] = []
     unknown: list[str] = []
-    for item in seen["asked"]:
+    for item in sorted(seen["asked"], key=lambda item: bool(item["origin"] == seen["own"])):  # a foreign one is the worse fault
         subject = f"{item['kind']} from {item['origin']}"
         if item["status"] is None:
             unknown.append(f"{subject}: {item['error']}")
