@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seatrial.sabotage.documents import IN_DOCUMENTS
 from seatrial.sabotage.model import Edit, Sabotage
 
 FRONTEND = "helm-chart/templates/frontend/deployment.yaml"
@@ -15,6 +16,8 @@ STATIC: tuple[Sabotage, ...] = (
         criterion="M1-PORT-01",
         says="EXPOSE",
         edits=(Edit("docker/backend/Dockerfile", "EXPOSE 8001\n", "EXPOSE 8000\n"),),
+        # The analysis of the sources says what the Dockerfile exposed before.
+        consequences=("M1-SRC-02",),
     ),
     Sabotage(
         name="compiler-in-the-last-stage",
@@ -38,6 +41,8 @@ STATIC: tuple[Sabotage, ...] = (
         criterion="M2-PROBE-01",
         says="readinessProbe",
         edits=(Edit("helm-chart/values.yaml", "      path: /ready\n", "      path: /health\n"),),
+        # The chart's README has the default that was in force before.
+        consequences=("M5-DOC-03",),
     ),
     Sabotage(
         name="selector-takes-other-pods",
@@ -153,6 +158,7 @@ STATIC: tuple[Sabotage, ...] = (
                 "    targetMemoryUtilizationPercentage: 95\n",
             ),
         ),
+        consequences=("M5-DOC-03",),
     ),
     Sabotage(
         name="container-may-write-everywhere",
@@ -190,4 +196,5 @@ STATIC: tuple[Sabotage, ...] = (
             Edit(".github/workflows/pull-request.yml", "concurrency:\n", "permissions:\n  contents: write\n\nconcurrency:\n"),
         ),
     ),
+    *IN_DOCUMENTS,
 )

@@ -1,0 +1,101 @@
+"""Faults of the reference application's sources and documents. They show in files."""
+
+from __future__ import annotations
+
+from seatrial.sabotage.model import Edit, Sabotage
+
+DOCUMENTS = "docs/todo-app"
+
+IN_DOCUMENTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="ai-tool-not-on-record",
+        milestone=1,
+        description="The record of the AI tools leaves open whether kagent can be used.",
+        criterion="M1-AI-01",
+        says="unknown on record",
+        edits=(Edit(f"{DOCUMENTS}/records/0001-ai-tools.md", "| kagent | unavailable |", "| kagent | unknown |"),),
+    ),
+    Sabotage(
+        name="fallback-that-cannot-be-run",
+        milestone=1,
+        description="The command that deploys without AI has an option that Helm does not know.",
+        criterion="M1-AI-02",
+        says="--instal",
+        edits=(Edit(f"{DOCUMENTS}/ai-tools.md", "`helm upgrade --install ", "`helm upgrade --instal "),),
+    ),
+    Sabotage(
+        name="frontend-without-a-build",
+        milestone=1,
+        description="The frontend's package.json has no build script: nobody can build it, and its Dockerfile cannot either.",
+        criterion="M1-SRC-01",
+        says="no build script",
+        edits=(Edit("docker/frontend/package.json", '    "build": "next build",\n', ""),),
+        consequences=("M1-DF-01",),
+    ),
+    Sabotage(
+        name="dependency-nobody-wrote-down",
+        milestone=1,
+        description="The backend gets a dependency, and the analysis of its sources does not say so.",
+        criterion="M1-SRC-02",
+        says="orjson",
+        edits=(Edit("docker/backend/requirements.in", "openai\n", "openai\norjson\n"),),
+    ),
+    Sabotage(
+        name="decision-for-another-database",
+        milestone=1,
+        description="The decision says files, while code and chart keep the data in PostgreSQL.",
+        criterion="M1-SRC-03",
+        says="as the decision says",
+        edits=(
+            Edit(
+                f"{DOCUMENTS}/decisions/0001-database.md",
+                "PostgreSQL, in a StatefulSet of the chart with a volume claim of its own",
+                "SQLite, in a file on a volume claim of the backend",
+            ),
+        ),
+    ),
+    Sabotage(
+        name="specification-of-another-port",
+        milestone=1,
+        description="The backend's specification names a port where nobody listens.",
+        criterion="M1-SPEC-01",
+        says="port 8000",
+        edits=(
+            Edit(
+                f"{DOCUMENTS}/specifications/network.md",
+                "| frontend | backend | port 8001 |",
+                "| frontend | backend | port 8000 |",
+            ),
+        ),
+    ),
+    Sabotage(
+        name="variable-nobody-documents",
+        milestone=1,
+        description="The backend reads a variable by another name than its table has: what operators set does nothing.",
+        criterion="M1-ENV-02",
+        says="OPENAI_MODEL",
+        edits=(Edit("docker/backend/README.md", "| `OPENAI_MODEL` |", "| `OPENAI_MODELL` |"),),
+    ),
+    Sabotage(
+        name="runbook-of-another-release",
+        milestone=5,
+        description="The runbook looks at a Deployment that the chart does not make: in an incident its command finds nothing.",
+        criterion="M5-DOC-01",
+        says="todo-app-api",
+        edits=(
+            Edit(
+                f"{DOCUMENTS}/runbook.md",
+                "kubectl rollout status deployment/todo-app-backend",
+                "kubectl rollout status deployment/todo-app-api",
+            ),
+        ),
+    ),
+    Sabotage(
+        name="table-of-values-out-of-date",
+        milestone=5,
+        description="The table in the chart's README has a default that is not the one in force.",
+        criterion="M5-DOC-03",
+        says="backend.replicas",
+        edits=(Edit("helm-chart/README.md", "| `backend.replicas` | integer | `2` |", "| `backend.replicas` | integer | `1` |"),),
+    ),
+)
