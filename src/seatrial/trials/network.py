@@ -137,7 +137,7 @@ def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
     pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT]))}
     if any(route.source == TEST for route in app.routes):
         pods[TEST] = (app.namespace, probe_pod.helper_pod("seatrial-test", helper_labels(world), never_ready=True))
-    if app.ingress is not None and cluster.ephemeral and cluster.ingress_namespace:
+    if app.ingress is not None and cluster.provider != "existing" and cluster.ingress_namespace:
         pods[INGRESS] = (
             cluster.ingress_namespace,
             probe_pod.helper_pod("seatrial-ingress", _controller_labels(world), never_ready=True),
