@@ -71,6 +71,12 @@ routes:
     assert app.labels("report") == {"app": "report"}
 
 
+def test_documents_are_where_most_have_them_unless_said_otherwise(folder: Path):
+    assert load(folder, MINIMAL).documents.runbook == Path("docs/runbook.md")
+    app = load(folder, MINIMAL + "documents: {runbook: ops/run.md, specifications: [a.md]}\n")
+    assert (app.documents.runbook, app.documents.specifications) == (Path("ops/run.md"), (Path("a.md"),))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -103,6 +109,11 @@ routes:
             r"there are two journeys 'buy'",
         ),
         ("auth: {sign_up: {path: /signup}, token: token}\n", r"seatrial\.yaml:7: auth\.sign_up\.body"),
+        ("documents: {handbook: a.md}\n", r"seatrial\.yaml:7: unknown key documents\.handbook"),
+        (
+            "documents: {environment: {web: a.md}}\n",
+            r"documents\.environment names the component 'web', which is not among components",
+        ),
         ("criteria: [own.yaml]\n", r"seatrial\.yaml:7: own\.yaml does not exist"),
     ],
 )

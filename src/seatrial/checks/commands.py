@@ -190,7 +190,8 @@ def judge_command(command: Command, exists: Callable[[str], bool], ask: Callable
     before = ""
     for word in command.words[1:]:
         listed = _LISTED.findall(text)
-        if word in listed or (listed and len(chain) > 1 and not word.startswith("-")):  # the latter may be another name of one
+        another_name = listed and len(chain) > 1 and not (word.startswith("-") or _takes_value(before))
+        if word in listed or another_name:
             below = ask([*chain, word])
             if below is None and word in listed:
                 return Said(unknown=f"{program} {word} is not here to be asked")
