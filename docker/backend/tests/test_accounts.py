@@ -225,14 +225,15 @@ def test_few_hash_at_once_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) 
     async def scene() -> float:
         stored = await keeper.hash(PASSWORD)
         answers = asyncio.gather(*(keeper.verify(PASSWORD, stored) for _ in range(20)))
-        longest, last = 0.0, time.perf_counter()
+        began = last = time.perf_counter()
+        longest = 0.0
         while not answers.done():
             await asyncio.sleep(0.001)
             longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
         assert await answers == [True] * 20
-        return longest
+        return longest / (last - began)
 
-    assert asyncio.run(scene()) < 0.2
+    assert asyncio.run(scene()) < 0.5  # of the time that all of them take
     assert most == passwords.AT_ONCE
 
 

@@ -84,21 +84,21 @@ def test_a_slow_request_is_503(application: FastAPI, monkeypatch: pytest.MonkeyP
     @application.get("/slow")
     async def slow() -> None:
         try:
-            await asyncio.sleep(5)
+            await asyncio.sleep(30)
         except asyncio.CancelledError:
-            await asyncio.sleep(0.5)  # as psycopg does, it takes its time to end
+            await asyncio.sleep(2)  # as psycopg does, it takes its time to end
             raise
 
     with TestClient(application) as client:
         started = time.monotonic()
         answer = client.get("/slow")
-        assert time.monotonic() - started < 0.4
+        assert time.monotonic() - started < 1.9
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "timed_out")
     assert answer.headers["X-Request-ID"]
 
 
 def test_a_stream_ends_at_the_deadline(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guards, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(guards, "DEADLINE_SECONDS", 1.5)
 
     async def words() -> AsyncIterator[bytes]:
         yield b"one"

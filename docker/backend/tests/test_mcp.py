@@ -35,7 +35,7 @@ def use(backend: Backend, token: str, action: Callable[[Client], Awaitable[Any]]
     async def scene() -> Any:
         headers = {"Authorization": f"Bearer {token}", "Host": "todo-app-backend:8001", "Origin": "http://todo.local"}
         async with (
-            httpx2.AsyncClient(headers=headers) as http,
+            httpx2.AsyncClient(headers=headers, timeout=30) as http,
             Client(streamable_http_client(f"{backend.url}/mcp", http_client=http), **how) as client,
         ):
             return await action(client)
@@ -187,10 +187,10 @@ def test_a_slow_tool_meets_the_deadline(application: FastAPI, monkeypatch: pytes
         await asyncio.sleep(30)
         return {}
 
-    monkeypatch.setattr("app.guards.DEADLINE_SECONDS", 0.3)
     monkeypatch.setitem(tools.TOOLS, "add_task", tools.Tool("add_task", tools.AddTask, slow))
     with TestClient(application) as client:
         user = sign_up(client, "user@example.com")
+        monkeypatch.setattr("app.guards.DEADLINE_SECONDS", 0.3)
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add_task", "arguments": {"title": "x"}}}
         answer = client.post("/mcp", json=body, headers={**user.headers, "Accept": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "timed_out")
