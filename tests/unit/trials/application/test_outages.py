@@ -1,3 +1,4 @@
+import subprocess
 from types import SimpleNamespace
 from typing import Any
 
@@ -195,3 +196,24 @@ def test_nobody_looks_on_where_users_are_unknown() -> None:
     with outages.watching(world) as watch:
         watch.mending()
         assert watch.seen() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "is_json"),
+    [
+        ('HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\n\r\n{"error": {}}', 502, True),
+        ("HTTP/1.1 503 Service Unavailable\r\n\r\nno available server", 503, False),
+        ("nc: connect: Connection refused", None, False),
+        ("", None, False),
+    ],
+)
+def test_an_answer_as_it_came(answer: str, status: int | None, is_json: bool) -> None:
+    read = outages.read_plain(answer)
+    assert (read["status"], read["json"]) == (status, is_json)
+    assert read["error"]
+
+
+def test_a_plain_request_is_printed_as_it_must_be_sent() -> None:
+    script = outages.plain_request("/x", "shop", 80, 5).replace("$b timeout 5 $b nc shop 80 2>&1", "cat")
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "GET /x HTTP/1.0\r\nHost: shop\r\nAccept: application/json\r\n\r\n".replace("\r\n", "\n")
