@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from seatrial.toolchain import Progress, Toolchain
+from seatrial.toolchain import Toolchain
 from seatrial.toolchain.store import Store
 
 from .application import Application, application
@@ -44,10 +44,11 @@ def workshop(request: pytest.FixtureRequest) -> Iterator[Workshop]:
     """The workshop, which has begun with everything that the selected tests will ask it for."""
     shutil.rmtree(REPORTS, ignore_errors=True)  # what lies there afterwards is of this run
     REPORTS.mkdir(parents=True)
-    toolchain = Toolchain(progress=partial(_tell, request.config.stash[TERMINAL]))
+    say = partial(_tell, request.config.stash[TERMINAL])
+    toolchain = Toolchain(progress=lambda event: say(str(event)))
     with Store(toolchain.cache).staging("app") as folder, TemporaryDirectory(prefix="todo-app-tests-") as shared:
         Path(shared).chmod(0o755)
-        workshop = Workshop(toolchain, folder, Path(shared))
+        workshop = Workshop(toolchain, folder, Path(shared), say)
         try:
             _begin(workshop, request.session.items)
             yield workshop
@@ -55,8 +56,8 @@ def workshop(request: pytest.FixtureRequest) -> Iterator[Workshop]:
             workshop.close()
 
 
-def _tell(terminal: int, event: Progress) -> None:
-    os.write(terminal, f"  {event}\n".encode())
+def _tell(terminal: int, told: str) -> None:
+    os.write(terminal, f"  {told}\n".encode())
 
 
 def _begin(workshop: Workshop, items: list[pytest.Item]) -> None:

@@ -38,12 +38,14 @@ class Workshop:
         toolchain: where programs come from.
         folder: scratch space on the cache's file system.
         shared: scratch space that other users can reach.
+        say: tells the user something.
     """
 
-    def __init__(self, toolchain: Toolchain, folder: Path, shared: Path) -> None:
+    def __init__(self, toolchain: Toolchain, folder: Path, shared: Path, say: Callable[[str], None]) -> None:
         self.toolchain = toolchain
         self.folder = folder
         self.shared = shared
+        self.say = say
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="workshop")
         self._things: dict[Thing[Any], Future[Any]] = {}
         self._lock = threading.Lock()
