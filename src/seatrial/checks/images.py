@@ -17,7 +17,7 @@ from seatrial.errors import Place, SeatrialError
 from seatrial.images.bases import STAND_IN
 from seatrial.images.build import ImageBuild
 from seatrial.images.content import Content, Entry, read_content
-from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
 
 MB = 1_000_000
@@ -124,13 +124,12 @@ def _dev_packages(context: Path) -> frozenset[str]:
 
 def judge_frontend_size(seen: list[Built]) -> Verdict:
     """M1-IMG-02: small, and nothing left of development, the builder, git or npm."""
-    mine = [built for built in seen if built.role == "frontend"]
-    return _judge_size(mine, lambda built: _frontend_leftovers(built.dev_packages))
+    return _judge_size(seen, "frontend", lambda built: _frontend_leftovers(built.dev_packages))
 
 
 def judge_backend_size(seen: list[Built]) -> Verdict:
     """M1-IMG-03: small, and no compiler, no -dev package, no pip cache, no tests, no git."""
-    return _judge_size([built for built in seen if built.role == "backend"], lambda built: BACKEND_LEFTOVERS)
+    return _judge_size(seen, "backend", lambda built: BACKEND_LEFTOVERS)
 
 
 GIT: Mapping[str, Leftover] = {"a git repository": lambda path: "/.git/" in path or path.endswith("/.git")}
@@ -166,11 +165,14 @@ def _package_of(path: str) -> str:
     return first[first.index("node_modules/") :]
 
 
-def _judge_size(seen: list[Built], leftovers_of: Callable[[Built], Mapping[str, Leftover]]) -> Verdict:
+def _judge_size(seen: list[Built], role: Role, leftovers_of: Callable[[Built], Mapping[str, Leftover]]) -> Verdict:
+    mine = [built for built in seen if built.role == role]
+    if not mine:
+        return not_applicable(f"seatrial.yaml names no {role} whose image has a build context")
     faults: list[Fault] = []
     unknown = []
     told = []
-    for built in seen:
+    for built in mine:
         found = f"{built.build.size / MB:.1f} MB, of which the application adds {built.build.adds / MB:.1f} MB"
         told.append(Evidence(f"{built.component}: {found} to {built.build.base_reference} ({built.build.base})"))
         faults += _size_faults(built)
@@ -180,7 +182,7 @@ def _judge_size(seen: list[Built], leftovers_of: Callable[[Built], Mapping[str, 
                 f"The image of {built.component} stands on a stand-in for {built.build.base_reference}: its size on the official "
                 f"base is unknown; here it has {found}. Build it where the official base can be pulled"
             )
-    return judge(len(seen), "images", faults, evidence=told, unknown=unknown)
+    return judge(len(mine), "images", faults, evidence=told, unknown=unknown)
 
 
 def _size_faults(built: Built) -> list[Fault]:

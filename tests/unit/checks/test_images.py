@@ -41,6 +41,12 @@ def test_a_small_clean_frontend_passes():
     assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 1)
 
 
+def test_a_role_whose_image_is_built_elsewhere_is_not_judged() -> None:
+    verdict = judge_frontend_size([built("backend")])
+    assert verdict.outcome is Outcome.NOT_APPLICABLE
+    assert "no frontend whose image has a build context" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
