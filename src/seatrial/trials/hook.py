@@ -23,8 +23,9 @@ def observe_hook(world: World) -> dict[str, Any]:
     In this order, so that the healthy run is not disturbed by a trial of another component that began at the same time.
 
     Returns:
-        ``tests`` (names of the chart's test hooks; nothing is run where there are none), ``healthy`` and ``broken`` (passed, seconds, last lines of output), ``kept`` (policies and quotas before, between and
-        after), ``limit`` (seconds).
+        ``tests`` (names of the chart's test hooks; where there are none nothing is run and this is all), ``healthy`` and
+        ``broken`` (passed, seconds, last lines of output), ``kept`` (policies and quotas before, between and after), ``limit``
+        (seconds), ``component`` (the one that was scaled).
     """
     kube, app, helm = world.kube, world.app, world.helm
     tests = [item.name for item in world.rendered.objects if "test" in item.hooks]
