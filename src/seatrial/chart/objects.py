@@ -87,6 +87,10 @@ class ChartObject:
         """Line in the rendered stream of the deepest part of ``path`` (keys and indices) that exists."""
         return self._document.line_of((*self._inside, *path))
 
+    def put_into(self, namespace: str) -> dict[str, Any]:
+        """The object as it comes to be: with the namespace that whoever applies it gives, where it names none itself."""
+        return self.raw if self.namespace else {**self.raw, "metadata": {**self.metadata, "namespace": namespace}}
+
     def place(self, path: Path_ = ()) -> Place:
         """File and line to name to people: the template, and its line where the last key of ``path`` stands there only once."""
         return Place(self.template, _template_line(self.template, tuple(path)))

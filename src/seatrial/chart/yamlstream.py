@@ -17,6 +17,8 @@ from seatrial.errors import ExitCode, SeatrialError
 
 MAX_NODES = 500_000
 """How many values one stream may hold, aliases written out: a few lines of aliases can stand for billions."""
+SAME_TWICE = "with the same value"
+"""How a repeated key is told that loses nothing."""
 MAX_DEPTH = 200
 """How deep values may be nested; no Kubernetes object comes near."""
 
@@ -159,7 +161,8 @@ def _mapping(node: yaml.MappingNode, budget: _Budget, depth: int) -> dict[str, A
             continue
         key = _key(key_node)
         if key in own:
-            raise StreamError(f"the key {key} is there twice; the later one would win in silence", _line(key_node))
+            how = f", both times {SAME_TWICE}" if own[key] == value else "; the later one would win in silence"
+            raise StreamError(f"the key {key} is there twice{how}", _line(key_node))
         own[key] = value
     return {**merged, **own}
 

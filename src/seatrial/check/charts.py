@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seatrial.chart.objects import ChartObject
 from seatrial.check import wires
+from seatrial.check.manifests import Loose
 from seatrial.check.objects import Schemas, judge_object, judge_twice
 from seatrial.check.rendering import CHART_FILE, Names, Renderer, Shown
 from seatrial.check.rule import Outcome
@@ -77,7 +78,7 @@ class Bench:
                 form = repr(item.raw)
                 if form not in told:
                     told.add(form)
-                    yield Judged(item, shelf.title(item), shown.setting, places)
+                    yield Judged(item, shelf.title(item), shown.setting, places, shown.release.namespace)
 
 
 def render_all(found: Holdings, helm: Helm, kube_version: str, scratch: Path, pool: ThreadPoolExecutor) -> list[Bench]:
@@ -156,13 +157,13 @@ def _common_namespace(benches: Sequence[Bench]) -> str:
     return namespace if 2 * count > said.total() else ""
 
 
-def judge_all(found: Holdings, benches: Sequence[Bench], loose: Sequence[ChartObject], schemas: Schemas) -> Outcome:
+def judge_all(found: Holdings, benches: Sequence[Bench], loose: Loose, schemas: Schemas) -> Outcome:
     """Everything that is wrong with the charts of a repository.
 
     Args:
         found: what the repository holds.
         benches: its charts, rendered.
-        loose: what its plain manifests bring to the same cluster.
+        loose: its plain manifests, which may go to the same cluster.
         schemas: of the target version.
     """
     outcome = Outcome()
@@ -174,11 +175,18 @@ def judge_all(found: Holdings, benches: Sequence[Bench], loose: Sequence[ChartOb
             outcome.notes.append(f"chart {chart.name} is a library: it is judged where other charts include it.")
     for bench in benches:
         beside = [item for other in benches if other is not bench for item in other.objects]
-        _judge(found, bench, [*beside, *loose], schemas, outcome)
+        _judge(found, bench, [*beside, *loose.objects], loose.elsewhere, schemas, outcome)
     return outcome
 
 
-def _judge(found: Holdings, bench: Bench, beside: Sequence[ChartObject], schemas: Schemas, outcome: Outcome) -> None:
+def _judge(
+    found: Holdings,
+    bench: Bench,
+    beside: Sequence[ChartObject],
+    elsewhere: Mapping[tuple[str, str], str],
+    schemas: Schemas,
+    outcome: Outcome,
+) -> None:
     outcome.add(bench.told)
     outcome.notes += _asked(bench)
     titles: set[str] = set()
@@ -193,7 +201,16 @@ def _judge(found: Holdings, bench: Bench, beside: Sequence[ChartObject], schemas
         first = shown is bench.rendered[0]
         outcome.found(judge_twice(Shelf(shown.release), Places(bench.texts, shown.values)), shown.setting)
         second = bench.second if first and bench.second and bench.second.rendered else None
-        wired = wires.judge_chart(bench.chart, shown, second, leaves=bench.renderer.defaults, beside=beside, found=found)
+        wired = wires.judge_chart(
+            bench.chart,
+            shown,
+            second,
+            leaves=bench.renderer.defaults,
+            beside=beside,
+            found=found,
+            elsewhere=elsewhere,
+            lacking=bench.renderer.lacking(shown),
+        )
         outcome.add(wired, shown.setting)
     if bench.second is not None:
         outcome.add(bench.second.outcome, bench.second.setting)

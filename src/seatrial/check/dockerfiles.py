@@ -258,10 +258,18 @@ def _copies(kitchen: Kitchen) -> Iterator[Finding]:
 
 def _missing(kitchen: Kitchen, place: Place, source: str, where: str) -> Finding:
     """A source that is not there: made by a build before, as far as its name tells, or plainly missing."""
-    built = PurePosixPath(source).parts[0] in _OUTPUT or PurePosixPath(source).suffix in (".jar", ".war")
+    built = (
+        PurePosixPath(source).parts[0] in _OUTPUT or PurePosixPath(source).suffix in (".jar", ".war") or _is_made(kitchen, source)
+    )
     guessed = "" if kitchen.found.told_by else "; no folder above it has it either"
     rule = COPY_BUILT if built else COPY_MISSING
     return rule.at(place, kitchen.subject, f"it copies {source}, which is not in {where}{guessed}")
+
+
+def _is_made(kitchen: Kitchen, source: str) -> bool:
+    """Whether a Makefile in the context makes a source."""
+    rules = text_of(kitchen.found.context / "Makefile") or ""
+    return re.search(rf"^{re.escape(source)}\s*:", rules, re.MULTILINE) is not None
 
 
 def _reaches(kitchen: Kitchen, source: str) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from seatrial.chart.objects import ChartObject
-from seatrial.check import charts, manifests, scanners, wires
+from seatrial.check import charts, manifests, scanners
 from seatrial.check.dockerfiles import judge_dockerfile
 from seatrial.check.merge import merge, printable
 from seatrial.check.objects import Schemas, defined_by, undefined
@@ -52,10 +52,10 @@ def check(tree: Tree, toolchain: Toolchain) -> Report:
         helm = Helm(tools["helm"].result().path) if found.charts else None
         benches = charts.render_all(found, helm, schemas.version, Path(scratch), pool) if helm else []
         judged = [each for bench in benches for each in bench.forms()]
-        judged += [Judged(item, item.subject, "", Places(wires.texts([item.template]), {})) for item in loose.objects]
+        judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
         scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles))
         installed = [item for bench in benches for item in bench.objects]
-        outcome = charts.judge_all(found, benches, loose.objects, schemas)
+        outcome = charts.judge_all(found, benches, loose, schemas)
         outcome.add(manifests.judge_all(found, loose, installed, schemas))
         for each in found.dockerfiles:
             outcome.found(judge_dockerfile(each, tree))

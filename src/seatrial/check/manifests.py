@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.chart.objects import ChartObject, parse
+from seatrial.chart.workloads import WORKLOAD_KINDS
 from seatrial.check.objects import Schemas, judge_object
 from seatrial.check.rule import Outcome, Rule
-from seatrial.check.wires import judge_manifests, texts
+from seatrial.check.wires import judge_manifests
+from seatrial.discovery.handmade import made_by_hand
 from seatrial.discovery.holdings import Holdings
-from seatrial.discovery.manifests import groups, is_object
+from seatrial.discovery.manifests import Key, groups, is_object
 from seatrial.discovery.tree import text_of
 from seatrial.errors import Place
 from seatrial.tools.helmfaults import ChartError
 from seatrial.wiring.finding import Finding, Group
 from seatrial.wiring.given import Rendering
 from seatrial.wiring.places import Places
+from seatrial.wiring.rule import both
 from seatrial.wiring.shelf import Shelf
 
 UNREADABLE = Rule(
@@ -34,13 +37,15 @@ TWICE = Rule(
     "M-TWICE",
     Group.WILL_BREAK,
     "No two manifests of a folder define the same object",
-    "Copies that were kept beside the original: backend-fixed.yaml, backend-final.yaml.",
+    "Copies that were kept beside the original: backend-fixed.yaml, backend-final.yaml. Files of other names that define mostly "
+    "the same are taken for alternatives, of which one is meant to be applied: that is hygiene.",
     "kubectl apply -f takes the one whose file name comes last, whichever was meant.",
     "# web.yaml and web-fixed.yaml both have\nkind: Deployment\nmetadata: {name: web}",
     "Keep one of them; git keeps the others.",
     "M3-RENDER-02",
 )
 RULES = (UNREADABLE, TWICE)
+KUSTOMIZED = "a kustomization of the repository makes it"
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,13 @@ class Loose:
     Attributes:
         by_file: file -> its objects.
         plain: files that no kustomization has a hand in, in order: what they define is applied as it stands.
+        elsewhere: (kind, name) of what kustomizations make, and of what the documents say how to make -> who says so.
         notes: what could not be read.
     """
 
     by_file: Mapping[Path, Sequence[ChartObject]]
     plain: tuple[Path, ...]
+    elsewhere: Mapping[tuple[str, str], str]
     notes: tuple[str, ...]
 
     @property
@@ -70,7 +77,9 @@ def read_all(found: Holdings) -> Loose:
     objects = {path: _objects(path, outcome) for path in held.files}
     kustomized = {file for each in held.kustomizations for file in each.uses}
     kustomized |= {file for file in held.files if any(file.parent == each.path.parent for each in held.kustomizations)}
-    return Loose(objects, tuple(path for path in held.files if path not in kustomized), tuple(outcome.notes))
+    plain = tuple(path for path in held.files if path not in kustomized)
+    elsewhere = {(item.kind, item.name): KUSTOMIZED for path in objects if path not in plain for item in objects[path]}
+    return Loose(objects, plain, {**elsewhere, **made_by_hand(found.tree)}, tuple(outcome.notes))
 
 
 def judge_all(found: Holdings, loose: Loose, beside: Sequence[ChartObject], schemas: Schemas) -> Outcome:
@@ -90,14 +99,15 @@ def judge_all(found: Holdings, loose: Loose, beside: Sequence[ChartObject], sche
         outcome.found([UNREADABLE.at(Place(path, line), f"file {path.name}", problem)])
     everything = [item for items in loose.by_file.values() for item in items]
     shelf = Shelf(Rendering("", "", everything))
-    for path, items in loose.by_file.items():
-        places = Places(texts([path]), {})
-        for item in items:
-            outcome.found(judge_object(item, shelf.title(item), places, schemas))
+    places = Places({}, {}, plain=True)
+    for item in everything:
+        outcome.found(judge_object(item, shelf.title(item), places, schemas))
     outcome.counts["objects"] += len(everything)
-    keys = {path: frozenset((item.kind, item.namespace, item.name) for item in loose.by_file[path]) for path in loose.plain}
+    keys = {path: frozenset(_rival(item) for item in loose.by_file[path] if item.kind != "Namespace") for path in loose.plain}
+    unread = {path.parent for path in (*(path for path, _, _ in held.broken), *held.templated)}
     for group in groups(loose.plain, found.root, keys):
-        outcome.add(judge_manifests([item for path in group for item in loose.by_file[path]], beside, found))
+        objects = [item for path in group for item in loose.by_file[path]]
+        outcome.add(judge_manifests(objects, beside, found, loose.elsewhere, unread))
         outcome.found(_twice(group, loose.by_file))
     if held.kustomizations:
         count = len(held.kustomizations)
@@ -119,10 +129,30 @@ def _objects(path: Path, outcome: Outcome) -> list[ChartObject]:
 
 
 def _twice(group: Sequence[Path], objects: Mapping[Path, Sequence[ChartObject]]) -> Iterator[Finding]:
-    """Objects that two files of one folder define."""
-    first: dict[tuple[Path, str, str, str], Path] = {}
+    """Objects that two files of one folder define: one finding for each pair of files."""
+    first: dict[tuple[Path, Key], Path] = {}
+    copies: dict[tuple[Path, Path], list[ChartObject]] = {}
     for path in group:
         for item in objects[path]:
-            key = (path.parent, item.kind, item.namespace, item.name)
-            if item.name and first.setdefault(key, path) != path:
-                yield TWICE.at(Place(path, item.line), item.subject, f"it is also defined in {first[key].name}")
+            origin = first.setdefault((path.parent, _key(item)), path)
+            if item.name and origin != path:
+                copies.setdefault((origin, path), []).append(item)
+    for (origin, path), items in copies.items():
+        several = f", and with it {both(item.subject for item in items[1:])}" if len(items) > 1 else ""
+        copied = path.stem.startswith(origin.stem) or origin.stem.startswith(path.stem)
+        alternative = not copied and 2 * len(items) >= min(len(objects[origin]), len(objects[path]))
+        yield TWICE.at(
+            Place(path, items[0].line),
+            items[0].subject,
+            f"it is also defined in {origin.name}{several}",
+            group=Group.HYGIENE if alternative else None,
+        )
+
+
+def _rival(item: ChartObject) -> Key:
+    """What only one of several alternatives can be: a Deployment stands for a StatefulSet of the same name."""
+    return "workload" if item.kind in WORKLOAD_KINDS else item.kind, item.namespace, item.name
+
+
+def _key(item: ChartObject) -> Key:
+    return item.kind, item.namespace, item.name

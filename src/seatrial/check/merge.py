@@ -38,15 +38,30 @@ def merge(seen: Iterable[Seen], root: Path) -> tuple[tuple[Reported, ...], int]:
         the findings; and how many were left out because they are the hygiene of files that are not in the repository.
     """
     settings: dict[Finding, list[str]] = {}
+    first: dict[Finding, list[Finding]] = {}
     foreign = 0
     for each in seen:
         finding = _at_home(each.finding, root)
         if finding is None:
             foreign += 1
         else:
-            settings.setdefault(finding, []).append(each.setting)
+            settings.setdefault(_known(first, settings, finding, each.setting), []).append(each.setting)
     found = {finding: Reported(finding, _shown(names)) for finding, names in settings.items()}
     return ordered(_folded(found)), foreign
+
+
+def _known(first: dict[Finding, list[Finding]], settings: Mapping[Finding, list[str]], finding: Finding, setting: str) -> Finding:
+    """The finding that tells of this one's fault already, or this one.
+
+    What is to be done may name what else a rendering holds, and one template may call its object otherwise under another setting.
+    """
+    kind = finding.object.partition(" ")[0]
+    alike = first.setdefault(replace(finding, mend="", object=kind), [])
+    same = next((each for each in alike if each.object == finding.object), None)
+    renamed = next((each for each in alike if setting and setting not in settings[each]), None)
+    if same is None and renamed is None:
+        alike.append(finding)
+    return same or renamed or finding
 
 
 def _shown(settings: list[str]) -> tuple[str, ...]:

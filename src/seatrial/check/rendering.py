@@ -15,6 +15,7 @@ from typing import Any
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.chart.render import Rendered
 from seatrial.chart.values import Leaf, leaves
+from seatrial.chart.yamlstream import SAME_TWICE
 from seatrial.check.rule import Outcome, Rule
 from seatrial.check.subcharts import Completed
 from seatrial.check.valuesfiles import UNREADABLE, Values, placeholder
@@ -158,6 +159,7 @@ class Renderer:
         self.chart = chart
         self.folder = completed.folder
         self._homes = completed.homes
+        self._lacking = completed.lacking
         self.names = names
         self.kube_version = kube_version
         self.defaults: Sequence[Leaf] = self._leaves()
@@ -187,7 +189,7 @@ class Renderer:
             except ChartError as error:
                 wanted = [path for path in self._wanted(error) if path not in asked]
                 if not wanted or len(asked) >= MOST_REQUIRED:
-                    self._refused(error, values, shown.outcome)
+                    self._refused(error, values, shown)
                     return replace(shown, asked=tuple(asked))
                 asked[wanted[0]] = error.message
             except ProcessTimeout:
@@ -224,18 +226,25 @@ class Renderer:
         row = rows[error.place.line - 1][:MOST_LETTERS] if error.place.line and error.place.line <= len(rows) else ""
         named = [tuple(found[1].split(".")) for pattern in _ASKED_IN_PLACE if (found := pattern.search(row))]
         empty = [leaf.path for leaf in self.defaults if leaf.default in ("", None) or leaf.default == {} or leaf.default == []]
-        words = set(re.findall(r"[A-Za-z_][\w.-]*\w", error.message))
+        words = re.findall(r"[A-Za-z_][\w.-]*\w", error.message)
         told = [path for path in empty if ".".join(path) in words or "Values." + ".".join(path) in words]
+        # What is named first is what is missing; others are ways to do without.
+        told.sort(key=lambda path: min(words.index(word) for word in (".".join(path), "Values." + ".".join(path)) if word in words))
         last = [path for path in empty if len(path) > 1 and path[-1] in words]
         return [*named, *told, *(last if len(last) == 1 else [])]
 
-    def _refused(self, error: ChartError, values: Values, outcome: Outcome) -> None:
+    def _refused(self, error: ChartError, values: Values, shown: Shown) -> None:
         """A refusal that no placeholder helps against, as a finding or, where the chart only asks for values, as a note."""
+        outcome = shown.outcome
         place = replace(error.place, path=self._original(error.place.path)) if error.place else Place(self.chart.folder)
         subject = f"chart {self.chart.name}"
         if place.column is not None and "> fails: " not in error.message:
-            asks = f"{place.path.name}:{place.line} of chart {self.chart.name} refuses the values: {error.message}"
+            using = f" of {shown.setting}" if shown.setting else ""
+            asks = f"{place.path.name}:{place.line} of chart {self.chart.name} refuses the values{using}: {error.message}"
             outcome.notes.append(f"{asks}. What it renders then could not be judged.")
+        elif lack := self._for_lack(error):
+            using = f" with {shown.setting}" if shown.setting else ""
+            outcome.notes.append(f"chart {self.chart.name} does not render{using} without the subchart {lack}: not judged.")
         elif "does not fit values.schema.json" in error.message:
             outcome.found(values.misfit(error))
         elif "more memory" in error.message or "renders more than" in error.message or "nested reference" in error.message:
@@ -244,6 +253,22 @@ class Renderer:
             outcome.found([ignored])
         else:
             outcome.found([RENDER.at(place, subject, error.message, mend=error.todo)])
+
+    def lacking(self, shown: Shown) -> frozenset[str]:
+        """What subcharts that could not be had are called: name, alias, and what the values in force call them."""
+        called = {name for each in self._lacking for name in (each.name, each.key)}
+        for each in self._lacking:
+            own = shown.values.get(each.key)
+            given = [own.get(field) for field in ("fullnameOverride", "nameOverride")] if isinstance(own, Mapping) else []
+            called.update(str(name) for name in given if name)
+        return frozenset(called)
+
+    def _for_lack(self, error: ChartError) -> str:
+        """The subchart that could not be had and without whose helpers or values the chart does not render; empty for none."""
+        for each in self._lacking:
+            if f'no template "{each.name}.' in error.message or f".Values.{each.key}." in error.message:
+                return each.name
+        return ""
 
     def _ignores_itself(self) -> Finding | None:
         """The line of .helmignore that makes Helm leave out Chart.yaml."""
@@ -270,7 +295,8 @@ class Renderer:
                 objects += [self._at_home(item) for item in found]
             except ChartError as error:
                 place = Place(self._original(error.place.path)) if error.place else Place(self.chart.folder)
-                faults.append(OUTPUT.at(place, f"chart {self.chart.name}", error.message))
+                harmless = Group.HYGIENE if error.message.endswith(SAME_TWICE) else None
+                faults.append(OUTPUT.at(place, f"chart {self.chart.name}", error.message, group=harmless))
             line += part.count("\n")
         return objects, faults
 

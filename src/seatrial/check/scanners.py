@@ -32,12 +32,14 @@ class Judged:
         title: what it is called in messages.
         setting: the values file that it was rendered with.
         places: finds its lines.
+        namespace: that Helm puts it into where it names none; empty for plain manifests, which kubectl puts into "default".
     """
 
     item: ChartObject
     title: str
     setting: str
     places: Places
+    namespace: str = ""
 
 
 def lint_dockerfiles(program: Path, dockerfiles: Sequence[FoundDockerfile], titles: Mapping[Path, str]) -> Outcome:
@@ -108,7 +110,8 @@ def _write(file: Path, objects: Sequence[Judged]) -> list[int]:
     line = 1
     with file.open("w", encoding="utf-8") as opened:
         for judged in objects:
-            text = "---\n" + yaml.dump(judged.item.raw, Dumper=yaml.CSafeDumper, allow_unicode=True)
+            raw = judged.item.put_into(judged.namespace) if judged.namespace else judged.item.raw
+            text = "---\n" + yaml.dump(raw, Dumper=yaml.CSafeDumper, allow_unicode=True)
             opened.write(text)
             lines.append(line)
             line += text.count("\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -46,6 +47,14 @@ UNLOCKED = Rule(
     "M3-CHART-03",
 )
 RULES = (MISSING, UNLOCKED)
+_UNREACHED = re.compile(
+    r"no such host|connection refused|i/o timeout|no route to host|network is unreachable|context deadline exceeded|Forbidden|"
+    r"server misbehaving|TLS handshake timeout|proxyconnect|certificate signed by unknown authority|Too Many Requests|"
+    r"Service Unavailable|Bad Gateway|temporary failure in name resolution|connection reset by peer|\bEOF\b",
+    re.IGNORECASE,
+)
+"""What Helm says where it is not the chart's fault: another machine may well get the subchart."""
+_HOST = re.compile(r"(?:https?|oci)://([\w.-]+)")
 
 
 @dataclass(frozen=True)
@@ -56,11 +65,13 @@ class Completed:
         folder: the chart's own where nothing is missing, else a copy.
         homes: folder in the copy -> the folder in the repository that it was copied from.
         outcome: what is to be told.
+        lacking: subcharts that could not be had; the chart is rendered without them.
     """
 
     folder: Path
     homes: Mapping[Path, Path]
     outcome: Outcome
+    lacking: tuple[Dependency, ...] = ()
 
 
 def complete(program: Path, chart: FoundChart, scratch: Path) -> Completed:
@@ -86,16 +97,20 @@ def complete(program: Path, chart: FoundChart, scratch: Path) -> Completed:
         return Completed(chart.folder, {}, outcome)
     homes = {folder: chart.folder}
     lacking = _from_beside(chart, folder, homes, MAX_DEPTH)
-    trouble = _fetch(program, [each for each in lacking if each.repository], folder, scratch / "fetch")
+    trouble, unreachable = _fetch(program, [each for each in lacking if each.repository], folder, scratch / "fetch")
     left = [each for each in lacking if not any((folder / "charts").glob(f"{each.name}-*.tgz"))]
     if left:
-        outcome.found([_missing(chart, left, trouble or "and no repository is named for it")])
-        outcome.notes.append(f"chart {chart.name} was judged without {', '.join(each.name for each in left)}.")
+        names = ", ".join(dict.fromkeys(each.name for each in left))
+        nowhere = [each for each in left if not each.repository or not unreachable]
+        if nowhere:
+            outcome.found([_missing(chart, nowhere, trouble if nowhere[0].repository else "and no repository is named for it")])
+        why = f": {trouble}" if len(nowhere) < len(left) else ""
+        outcome.notes.append(f"chart {chart.name} was judged without {names}{why}.")
         _forget(folder, {each.name for each in left})
     fetched = ", ".join(each.name for each in lacking if each not in left)
     if fetched:
         outcome.notes.append(f"chart {chart.name}: {fetched} came from the repository that Chart.yaml names.")
-    return Completed(folder, homes, outcome)
+    return Completed(folder, homes, outcome, tuple(left))
 
 
 def _forget(folder: Path, names: Set[str]) -> None:
@@ -108,7 +123,7 @@ def _forget(folder: Path, names: Set[str]) -> None:
 
 
 def _missing(chart: FoundChart, missing: Sequence[Dependency], why: str) -> Finding:
-    names = ", ".join(each.name for each in missing)
+    names = ", ".join(dict.fromkeys(each.name for each in missing))
     several = f"{names} are" if len(missing) > 1 else f"{names} is"
     return MISSING.at(Place(chart.folder / CHART, missing[0].line), f"chart {chart.name}", f"{several} not in charts/, {why}")
 
@@ -141,12 +156,17 @@ def _from_beside(chart: FoundChart, folder: Path, homes: dict[Path, Path], depth
     return lacking
 
 
-def _fetch(program: Path, wanted: Sequence[Dependency], folder: Path, scratch: Path) -> str:
-    """Let Helm get subcharts into ``charts/``; why it could not, or nothing."""
+def _fetch(program: Path, wanted: Sequence[Dependency], folder: Path, scratch: Path) -> tuple[str, bool]:
+    """Let Helm get subcharts into ``charts/``.
+
+    Returns:
+        why it could not, empty where it could; and whether that is because no repository could be reached from here.
+    """
     if not wanted:
-        return ""
+        return "", False
     scratch.mkdir(parents=True)
-    listed = [{"name": each.name, "version": each.version, "repository": each.repository} for each in wanted]
+    once = {(each.name, each.version, each.repository) for each in wanted}  # one chart may be there under several aliases
+    listed = [{"name": name, "version": version, "repository": repository} for name, version, repository in sorted(once)]
     (scratch / CHART).write_text(
         yaml.safe_dump({"apiVersion": "v2", "name": "fetch", "version": "0.0.0", "dependencies": listed})
     )
@@ -154,7 +174,12 @@ def _fetch(program: Path, wanted: Sequence[Dependency], folder: Path, scratch: P
     try:
         done = process.run([program, "dependency", "update", scratch], timeout=FETCH_SECONDS, env=env, check=False)
     except ProcessTimeout:
-        return f"and no repository answered within {FETCH_SECONDS:.0f} s"
+        return f"no repository answered within {FETCH_SECONDS:.0f} s", True
     for archive in sorted((scratch / "charts").glob("*.tgz")) if done.returncode == 0 else ():
         shutil.move(archive, folder / "charts" / archive.name)
-    return "" if done.returncode == 0 else f"and could not be fetched: {' '.join(own_words(done.stderr).split())[:MAX_WORDS]}"
+    if done.returncode == 0:
+        return "", False
+    if told := _UNREACHED.search(done.output):
+        where = _HOST.search(done.output)
+        return f"the repository{f' at {where[1]}' if where else ''} cannot be reached from here ({told[0]})", True
+    return f"and could not be fetched: {' '.join(own_words(done.stderr).split())[:MAX_WORDS]}", False

@@ -98,14 +98,15 @@ def read_templates(chart: FoundChart) -> Reading:
     careful: set[Path_] = set()
     whole = False
     templates = frozenset(chart.templates)
-    packed = {each.name for each in chart.dependencies if not (chart.folder / "charts" / each.name).is_dir()}
+    inside = [file.relative_to(chart.folder).parts for file in chart.files]
+    packed = {each.name for each in chart.dependencies} - {parts[1] for parts in inside if parts[0] == "charts"}
     for file in chart.files:
         text = text_of(file) or ""
         for position, body in actions(text) if ".Values" in text or file in templates else ():
             named = [_path(found[1]) for found in _READ.finditer(body)]
             indexed = [tuple(re.findall(r'"([^"]+)"', found[1])) for found in _INDEXED.finditer(body)]
             paths.update([*named, *indexed])
-            # The helpers of a subchart that is not unpacked may read whatever they like.
+            # The helpers of a subchart that is packed, a link, or elsewhere may read whatever they like.
             whole = whole or len(_WHOLE.findall(body)) > len(indexed) or bool(packed & set(_INCLUDED.findall(body)))
             if _CAREFUL.search(body):
                 careful.update(named)

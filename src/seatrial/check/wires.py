@@ -21,6 +21,13 @@ from seatrial.wiring.judge import Wiring, judge
 MADE = "made beforehand"
 """What the wiring says of references whose target somebody else makes."""
 NAMESPACE_RULE = "W-NAME-NAMESPACE"
+MISSES = frozenset(
+    {
+        "W-SERVICE-SELECTOR", "W-REF-OBJECT", "W-REF-TLS", "W-ADDRESS-HOST", "W-HPA-TARGET", "W-INGRESS-BACKEND", "W-NP-NOTHING",
+        "W-NP-PEER", "W-PDB-NOTHING", "W-STS-SERVICE",
+    }
+)  # fmt: skip
+"""Rules about what is not there."""
 RELEASE_RULES = "W-NAME-"
 """Rules about releases, which plain manifests know nothing of."""
 
@@ -33,6 +40,8 @@ def judge_chart(
     leaves: Sequence[Leaf],
     beside: Sequence[ChartObject],
     found: Holdings,
+    elsewhere: Mapping[tuple[str, str], str],
+    lacking: frozenset[str],
 ) -> Outcome:
     """The wiring of one rendering.
 
@@ -43,15 +52,18 @@ def judge_chart(
         leaves: of the chart's own values.yaml.
         beside: what other charts and manifests of the repository bring to the same cluster.
         found: everything else that the repository holds.
+        elsewhere: (kind, name) of what is made all the same -> who or how.
+        lacking: names of subcharts that could not be had.
     """
     given = given_of(chart, shown, found, second=second, leaves=leaves, beside=beside)
+    given = replace(given, elsewhere=elsewhere, lacking=lacking)
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}
     outcome = _outcome(judge(given), others)
     if second is not None:
         # The release is put where its objects say that they go; whether they all say so shows when it goes elsewhere.
-        elsewhere = judge(replace(given, rendering=second.release, second=shown.release))
-        outcome.found(each for each in elsewhere.findings if each.id == NAMESPACE_RULE)
-        outcome.notes += _expected(chart, elsewhere)
+        away = judge(replace(given, rendering=second.release, second=shown.release))
+        outcome.found(each for each in away.findings if each.id == NAMESPACE_RULE)
+        outcome.notes += _expected(chart, away)
     return outcome
 
 
@@ -90,8 +102,22 @@ def _others(objects: Sequence[ChartObject], beside: Sequence[ChartObject]) -> li
     return [item for item in beside if (item.kind, item.name) not in own]
 
 
-def judge_manifests(objects: Sequence[ChartObject], beside: Sequence[ChartObject], found: Holdings) -> Outcome:
-    """The wiring of manifests that are applied together, beside what charts of the repository install."""
+def judge_manifests(
+    objects: Sequence[ChartObject],
+    beside: Sequence[ChartObject],
+    found: Holdings,
+    elsewhere: Mapping[tuple[str, str], str],
+    unread: Set[Path],
+) -> Outcome:
+    """The wiring of manifests that are applied together, beside what charts of the repository install.
+
+    Args:
+        objects: of these manifests.
+        beside: what charts install.
+        found: everything else that the repository holds.
+        elsewhere: (kind, name) of what is made all the same -> who or how.
+        unread: folders with manifests that could not be read: what is missed beside one may stand in it.
+    """
     others = _others(objects, beside)
     named = {item.namespace for item in objects if item.namespace}
     namespace = next(iter(named)) if len(named) == 1 else "default"
@@ -101,10 +127,16 @@ def judge_manifests(objects: Sequence[ChartObject], beside: Sequence[ChartObject
             templates=texts(item.template for item in objects),
             dockerfiles=[each.parsed for each in found.dockerfiles if each.parsed],
             built=_built(found),
+            elsewhere=elsewhere,
         )
     )
     outcome = _outcome(wiring, {item.template for item in others})
-    outcome.seen = [each for each in outcome.seen if not each.finding.id.startswith(RELEASE_RULES)]
+    outcome.seen = [
+        each
+        for each in outcome.seen
+        if not each.finding.id.startswith(RELEASE_RULES)
+        and not (each.finding.id in MISSES and each.finding.place.path.parent in unread)
+    ]
     return outcome
 
 

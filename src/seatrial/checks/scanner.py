@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
 from pydantic import TypeAdapter
 
 from seatrial.app import FILE
@@ -54,7 +55,7 @@ def observe_scan(world: World) -> Scanned:
     """checkov on all Dockerfiles of the repository and on the rendered chart; remembered while neither changes."""
     dockerfiles, rendered = Repository.of(world.app).dockerfiles, world.rendered
     texts = {Path(str(number), "Dockerfile"): path.read_bytes() for number, path in enumerate(dockerfiles)}
-    texts[RENDERED] = rendered.text.encode()
+    texts[RENDERED] = _stream(rendered)
     origins = dict(zip(texts, dockerfiles, strict=False))
     found = _scan(world, texts)
     return Scanned(
@@ -69,6 +70,12 @@ def observe_scan(world: World) -> Scanned:
         config=world.app.root / FILE,
         limit=int(world.limit("M5-SEC-01", "findings")),
     )
+
+
+def _stream(rendered: Rendered) -> bytes:
+    """The rendered chart as it is installed: Helm gives each object the release's namespace, which checkov would miss."""
+    objects = (item.put_into(rendered.namespace) for item in rendered.objects)
+    return yaml.dump_all(objects, Dumper=yaml.CSafeDumper, explicit_start=True, allow_unicode=True, encoding="utf-8")
 
 
 def _scan(world: World, texts: Mapping[Path, bytes]) -> Scan:
@@ -94,7 +101,7 @@ def _named(finding: Finding, origins: Mapping[Path, Path], rendered: Rendered) -
     if finding.place.path in origins:
         place = replace(finding.place, path=origins[finding.place.path])
         return replace(finding, resource=f"the Dockerfile {finding.resource.rpartition('.')[2]}".strip(), place=place)
-    known = {f"{item.kind}.{item.namespace or 'default'}.{item.name}": item for item in rendered.objects}
+    known = {f"{item.kind}.{item.namespace or rendered.namespace}.{item.name}": item for item in rendered.objects}
     item = known.get(finding.resource)
     return replace(finding, resource=item.subject, place=item.place()) if item else finding
 

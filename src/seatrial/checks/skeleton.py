@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seatrial import yamlfile
+from seatrial.app import App
+from seatrial.chart.objects import ChartObject
+from seatrial.chart.render import Rendered
+from seatrial.chart.workloads import references
 from seatrial.checks.found import parts
 from seatrial.checks.rendering import chart_path
 from seatrial.errors import Place
@@ -44,6 +48,7 @@ class Skeleton:
         kinds: kind -> template files that write it.
         names_namespace: a template makes a Namespace, or every rendered object leaves its namespace to the release.
         workloads: component of role frontend, backend or database -> kinds of the workloads that the chart renders for it.
+        unasked: of KINDS, what the application has no use for -> why; none of the reference application's.
     """
 
     chart: Path
@@ -52,6 +57,7 @@ class Skeleton:
     kinds: Mapping[str, tuple[str, ...]]
     names_namespace: bool
     workloads: Mapping[str, tuple[str, ...]]
+    unasked: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe_skeleton(world: World) -> Skeleton:
@@ -73,11 +79,36 @@ def observe_skeleton(world: World) -> Skeleton:
             part.name: tuple(item.kind for item in part.workloads)
             for part in parts(world.app, rendered, "frontend", "backend", "database")
         },
+        unasked={} if world.app.reference else dict(_unasked(world.app, rendered)),
     )
 
 
+def _unasked(app: App, rendered: Rendered) -> Iterator[tuple[str, str]]:
+    """What an application has no use for, as its seatrial.yaml and its own pods say."""
+    read = {reference.kind for item in rendered.objects for reference in references(item.raw)}
+    if app.ingress is None:
+        yield "Ingress", "seatrial.yaml has no ingress section"
+    if not app.routes:
+        yield "NetworkPolicy", "seatrial.yaml names no routes"
+    if app.load is None or app.load.scales is None:
+        yield "HorizontalPodAutoscaler", "seatrial.yaml has no load.scales"
+    if "ConfigMap" not in read:
+        yield "ConfigMap", "no pod reads one"
+    if "Secret" not in read and app.data is None:
+        yield "Secret", "no pod reads one, and seatrial.yaml has no data section"
+    if not rendered.of_kind("HorizontalPodAutoscaler") and all(_replicas(item) < 2 for item in rendered.installed):
+        yield "PodDisruptionBudget", "everything runs in one pod"
+    yield "quota or limits", "they are for whoever owns the namespace to set"
+
+
+def _replicas(item: ChartObject) -> int:
+    spec = item.raw.get("spec")
+    found = spec.get("replicas") if isinstance(spec, dict) else None
+    return found if isinstance(found, int) else 1
+
+
 def judge_skeleton(seen: Skeleton) -> Verdict:
-    """M3-CHART-01: metadata, files, and a template for every kind that is planned."""
+    """M3-CHART-01: metadata, files, and a template for every kind that the application has use for."""
     place = Place(seen.chart / "Chart.yaml")
     faults = [
         Fault(f"Chart.yaml / {key}", "nothing", "a value", "Add it", place) for key in METADATA if not seen.metadata.get(key)
@@ -88,7 +119,8 @@ def judge_skeleton(seen: Skeleton) -> Verdict:
     if version and not SEMVER.match(version):
         faults.append(Fault("Chart.yaml / version", version, "a semantic version such as 1.2.0", "Change it", place))
     faults += [Fault(f"the chart's {name}", "nothing", "it to exist", "Add it", Place(seen.chart)) for name in seen.missing]
-    for what, kinds in KINDS.items():
+    asked = {what: kinds for what, kinds in KINDS.items() if what not in seen.unasked}
+    for what, kinds in asked.items():
         if not any(kind in seen.kinds for kind in kinds):
             faults.append(Fault("the chart's templates", f"no {what}", "one", "Add a template", Place(seen.chart / "templates")))
     for component, kinds in seen.workloads.items():
@@ -99,6 +131,8 @@ def judge_skeleton(seen: Skeleton) -> Verdict:
     if not seen.names_namespace:
         found, wanted = "objects in a namespace of their own choice", "the release's namespace, or a template for another"
         faults.append(Fault("the chart's templates", found, wanted, "Use .Release.Namespace", Place(seen.chart / "templates")))
-    judged = len(METADATA) + 1 + len(FILES) + len(KINDS) + len(seen.workloads) + 1
+    judged = len(METADATA) + 1 + len(FILES) + len(asked) + len(seen.workloads) + 1
     listed = ", ".join(f"{kind} ({len(files)})" for kind, files in sorted(seen.kinds.items()))
-    return judge(judged, "parts of the chart", faults, evidence=[Evidence(f"kinds that templates write: {listed}")])
+    told = [Evidence(f"kinds that templates write: {listed}")]
+    told += [Evidence(f"not asked for: {what}, because {why}") for what, why in seen.unasked.items()]
+    return judge(judged, "parts of the chart", faults, evidence=told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +15,9 @@ from seatrial.discovery.tree import Tree, text_of
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LOOKS = (re.compile(r"^[\"']?apiVersion[\"']?:", re.MULTILINE), re.compile(r"^[\"']?kind[\"']?:", re.MULTILINE))
+_LOOKS_IN_JSON = (re.compile(r"\"apiVersion\"\s*:"), re.compile(r"\"kind\"\s*:"))
+_SIGNS = {".yaml": _LOOKS, ".yml": _LOOKS, ".json": _LOOKS_IN_JSON}
+"""Ending of a file -> what it holds where it is a manifest; most other files are not worth parsing."""
 _TEMPLATED = re.compile(r"\{\{|\{%|<%|^[ \t]*#@", re.MULTILINE)
 _SETTINGS = re.compile(
     r"(?:skaffold|kind\.x-k8s\.io|kubeadm\.k8s\.io|kubelet\.config\.k8s\.io|kubeproxy\.config\.k8s\.io|apiserver\.config\.k8s\.io|"
@@ -22,6 +26,8 @@ _SETTINGS = re.compile(
     r"builtin|argocd-image-updater|tilt\.dev|devspace|garden\.io|pluto|score\.dev)[./]?.*"
 )
 """API groups of settings that tools read from files and that no cluster is given."""
+_TOOLS = (("v1", "Config"), ("v1", "Policy"))
+"""A kubeconfig, and what schedulers were once told."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,11 @@ def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -
     broken: list[tuple[Path, str, int]] = []
     templated: list[Path] = []
     for path in outside:
-        if path.suffix not in (".yaml", ".yml") or path.name in KUSTOMIZATIONS or path in patches or "{{" in str(path):
+        signs = _SIGNS.get(path.suffix)
+        if signs is None or path.name in KUSTOMIZATIONS or path in patches or "{{" in str(path):
             continue
         text = text_of(path)
-        if text is None or not all(sign.search(text) for sign in _LOOKS):
+        if text is None or not all(sign.search(text) for sign in signs):
             continue
         try:
             documents = read(text)
@@ -95,7 +102,11 @@ def is_object(data: Any) -> bool:
     """Whether it is an object that a cluster is given: not the settings of a tool, nor a kubeconfig."""
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str) or not isinstance(data.get("apiVersion"), str):
         return False
-    return (data["apiVersion"], data["kind"]) != ("v1", "Config") and not _SETTINGS.fullmatch(data["apiVersion"])
+    group = data["apiVersion"].rpartition("/")[0]
+    foreign = "." in group and not group.endswith(".k8s.io")  # of a tool, unless it says what it is called
+    if foreign and not isinstance(data.get("metadata"), dict):
+        return False
+    return (data["apiVersion"], data["kind"]) not in _TOOLS and not _SETTINGS.fullmatch(data["apiVersion"])
 
 
 def _kustomization(path: Path) -> Kustomization:
@@ -133,7 +144,8 @@ def groups(files: Sequence[Path], root: Path, objects: Mapping[Path, frozenset[K
     """Manifests that are applied together: all of them, unless two folders define the same object.
 
     ``k8s/`` and ``backend/k8s`` belong together; ``k8s/dev`` and ``k8s/prod``, which define the same Deployments, are
-    alternatives, and what lies elsewhere goes with each of them.
+    alternatives, and what lies elsewhere goes with each of them. Examples that have nothing to do with each other are kept
+    apart: only what lies above a folder goes with it.
 
     Args:
         files: manifests.
@@ -152,8 +164,28 @@ def groups(files: Sequence[Path], root: Path, objects: Mapping[Path, frozenset[K
         for name, paths in below.items()
         if _folders_of_rivals(paths, objects) or any(defined[name] & defined[other] for other in below if other != name)
     ]
+    split = [name for name, paths in below.items() if _folders_of_rivals(paths, objects)]
+    if _is_collection(defined, split):
+        above = [path for path in files if path.parent == root]
+        return [[*above, *group] for name in below for group in groups(below[name], root / name, objects)]
     common = [path for path in files if path.parent == root or path.relative_to(root).parts[0] not in rivals]
     return [[*common, *group] for name in rivals for group in groups(below[name], root / name, objects)] or [list(files)]
+
+
+def _is_collection(defined: Mapping[str, frozenset[Key]], split: Sequence[str]) -> bool:
+    """Whether folders are examples that have nothing to do with each other.
+
+    So it is where, in three places, two folders share the odd name or a folder holds alternatives of its own, and no namespace
+    holds them together.
+
+    Args:
+        defined: folder -> what it defines.
+        split: folders that hold alternatives.
+    """
+    pairs = [(one & other, max(len(one), len(other))) for one, other in combinations(defined.values(), 2) if one & other]
+    odd = [names for names, most in pairs if 2 * len(names) < most]
+    named = {namespace for names in (*odd, *(defined[name] for name in split)) for _, namespace, _ in names}
+    return len(odd) + len(split) >= 3 and named <= {"", "default"}
 
 
 def _folders_of_rivals(files: Sequence[Path], objects: Mapping[Path, frozenset[Key]]) -> bool:

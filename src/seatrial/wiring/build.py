@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from seatrial.chart.objects import ChartObject
@@ -19,6 +20,11 @@ from seatrial.wiring.selectors import Index
 from seatrial.wiring.services import Names, read_services
 from seatrial.wiring.shelf import Shelf
 
+PLATFORM = re.compile(
+    r"(?:^|-)(?:prometheus|alertmanager|grafana|loki|tempo|mimir|thanos|jaeger|zipkin|otel|opentelemetry|istiod?|linkerd|vault|consul|"
+    r"datadog|fluentd|fluent-bit|kube-dns|coredns|metrics-server|cert-manager|ingress-nginx)(?:-|$)"
+)
+"""Names of what watches, secures or connects a whole cluster, and so comes from a chart of its own."""
 LINKS: tuple[Callable[[Graph], Iterable[Edge]], ...] = (
     selecting.selections,
     admitting.admissions,
@@ -42,7 +48,7 @@ def build(given: Given) -> Graph:
     matched = match_recipes(images, recipes, given.built)
     workloads = tuple(read_workloads(shelf, _autoscalers(shelf), matched))
     pods = Index(workloads)
-    names = Names(shelf, read_services(shelf, pods), lambda namespace, name: _operated(shelf, namespace, name))
+    names = Names(shelf, read_services(shelf, pods), lambda namespace, name: _brought(given, shelf, namespace, name))
     graph = Graph(given, shelf, recipes, workloads, pods, names, Policies(shelf, pods))
     found: dict[Relation, list[Edge]] = {relation: [] for relation in Relation}
     for link in LINKS:
@@ -64,6 +70,9 @@ def _autoscalers(shelf: Shelf) -> dict[tuple[str, str, str], ChartObject]:
     return found
 
 
-def _operated(shelf: Shelf, namespace: str, name: str) -> bool:
-    """Whether the operator of a custom resource may make a Service of this name: it begins with the resource's own."""
+def _brought(given: Given, shelf: Shelf, namespace: str, name: str) -> bool:
+    """Whether something else brings a Service of this name: another part of the repository, what many clusters have, or the
+    operator of a custom resource, if the name begins with the resource's own."""
+    if given.brought("Service", name) or PLATFORM.search(name):
+        return True
     return any(name == item.name or name.startswith(f"{item.name}-") for item in shelf.operators(namespace) if item.name)

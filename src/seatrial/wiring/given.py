@@ -11,6 +11,9 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.values import Leaf
 from seatrial.images.dockerfile import Dockerfile
 
+_WORD = 4
+"""Letters of a word that tells one name from another."""
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -56,6 +59,8 @@ class Given:
         dockerfiles: those of the application, parsed.
         built: image repository -> path of its Dockerfile, where that is known; others are told by their folder's name.
         health: of the components whose health endpoints are declared.
+        elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how.
+        lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
     """
 
@@ -68,5 +73,17 @@ class Given:
     dockerfiles: Sequence[Dockerfile] = ()
     built: Mapping[str, Path] = field(default_factory=dict)
     health: Sequence[Health] = ()
+    elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    lacking: frozenset[str] = frozenset()
     ingress_classes: frozenset[str] | None = None
     storage_classes: frozenset[str] | None = None
+
+    def brought(self, kind: str, name: str) -> str:
+        """Why an object is taken to be made although the rendering lacks it; empty where nothing says so."""
+        if (kind, name) in self.elsewhere:
+            return self.elsewhere[kind, name]
+        words = set(name.split("-"))
+        for subchart in self.lacking:
+            if subchart in name or words & {word for word in subchart.split("-") if len(word) >= _WORD}:
+                return f"the subchart {subchart}, which is not here, may make it"
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from seatrial.chart.objects import ChartObject
-from seatrial.chart.workloads import KeyPath
+from seatrial.chart.workloads import KeyPath, references
 from seatrial.errors import Place
 from seatrial.wiring.given import Given
 from seatrial.wiring.places import Places
@@ -65,6 +66,14 @@ class Miss(StrEnum):
     PODS = "no pod bears these labels"
 
 
+class Sure(StrEnum):
+    """How sure a call is."""
+
+    YES = "its own setting"
+    SOMETIME = "in a file of its own"
+    NO = "in a file that several read"
+
+
 @dataclass(frozen=True)
 class Node:
     """Something that refers or is referred to: its sort, and a name that no other node has."""
@@ -113,6 +122,7 @@ class Route:
         service: that is called.
         port: the Service's port that is called, by number; None where nobody says which.
         edge: where that is written.
+        sure: how sure it is that the pod calls.
     """
 
     caller: Workload
@@ -120,6 +130,7 @@ class Route:
     service: Service
     port: int | None
     edge: Edge
+    sure: Sure = Sure.YES
 
 
 @dataclass(eq=False)
@@ -151,7 +162,7 @@ class Graph:
     @cached_property
     def places(self) -> Places:
         """Lines of templates, and the values behind them."""
-        return Places(self.given.templates, self.given.values)
+        return Places(self.given.templates, self.given.values, plain=self.shelf.loose)
 
     @cached_property
     def claims(self) -> Mapping[tuple[str, str], list[Workload]]:
@@ -161,6 +172,18 @@ class Graph:
             for name in {volume.claim for volume in workload.volumes.values() if volume.claim}:
                 found[workload.namespace, name].append(workload)
         return found
+
+    def tells_of(self, workload: Workload, box: Box, port: int) -> bool:
+        """Whether a container's own settings name a port to listen on, as far as they show: ``:9090``, ``0.0.0.0:9090``.
+
+        That is more than Kubernetes asks for: a port needs not be declared.
+        """
+        listens = re.compile(rf"(?:^|[\s\"'=*}}\]]|0\.0\.0\.0|127\.0\.0\.1|localhost):?{port}(?![\d.])", re.MULTILINE)
+        settings = [each.value for name, each in box.environment.variables.items() if not box.environment.calls(name)]
+        mounted = [each.name for each in references(workload.item.raw) if each.kind == "ConfigMap" and not each.container]
+        held = {self.shelf.find("ConfigMap", workload.namespace, name) for name in mounted}
+        files = [datum.value for item in held if item is not None for datum in self.shelf.data(item).values()]
+        return any(listens.search(text) for text in (*settings, *files, *box.command()) if text)
 
     @property
     def services(self) -> Iterable[Service]:

@@ -53,13 +53,15 @@ class Row:
 class Places:
     """Finds places; outlines of templates are made when they are first needed."""
 
-    def __init__(self, templates: Mapping[Path, str], values: Mapping[str, Any]) -> None:
+    def __init__(self, templates: Mapping[Path, str], values: Mapping[str, Any], *, plain: bool = False) -> None:
         """Remember the texts.
 
         Args:
             templates: text by path, as :class:`ChartObject` names it.
             values: in force.
+            plain: objects were read from the files themselves, so that their own lines hold.
         """
+        self._plain = plain
         self._templates = templates
         self._values = values
         self._outlines: dict[Path, list[list[Row]]] = {}
@@ -68,6 +70,8 @@ class Places:
 
     def of(self, item: ChartObject, path: KeyPath) -> Place:
         """File and line of what stands at ``path`` of an object; without line where the template does not show it."""
+        if self._plain:
+            return Place(item.template, item.line_of(path))
         row = self.row(item, path)
         return Place(item.template, row.line if row else None)
 
@@ -149,9 +153,9 @@ def _row(row: str, line: int, stack: list[tuple[int, str]]) -> Row | None:
 
 def _is_of(section: list[Row], item: ChartObject) -> bool:
     """Whether a document of the template may be the one that rendered this object."""
-    kind = next((row for row in section if row.keys == ("kind",)), None)
+    kinds = [row for row in section if row.keys == ("kind",)]  # several: {{ if }} kind: A {{ else }} kind: B
     name = next((row for row in section if row.keys == ("metadata", "name")), None)
-    return kind is not None and kind.may_be(item.kind) and (name is None or name.may_be(item.name))
+    return any(row.may_be(item.kind) for row in kinds) and (name is None or name.may_be(item.name))
 
 
 def _follow(rows: list[Row], data: Any, path: KeyPath) -> Row | None:

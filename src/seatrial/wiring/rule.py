@@ -28,6 +28,7 @@ class Hit:
         place: where it is written, for what stands in no object.
         subject: what it is called, for what is no object; empty takes the object's kind and name.
         values_path: the value to change, where the rule knows it better than the template tells.
+        group: how bad it is here, where that is not as the rule has it.
     """
 
     item: ChartObject | None
@@ -38,6 +39,7 @@ class Hit:
     place: Place | None = None
     subject: str = ""
     values_path: str | None = None
+    group: Group | None = None
 
 
 Look = Callable[[Graph], Iterable[Hit]]
@@ -79,9 +81,8 @@ class Rule:
             place = graph.places.of(hit.item, hit.path)
             values_path = values_path or graph.places.values_path(hit.item, hit.path)
         subject = hit.subject or (graph.shelf.title(hit.item) if hit.item else "")
-        return Finding(
-            self.id, self.criterion, self.group, subject, place, values_path, hit.what, hit.consequence, hit.mend or self.mend
-        )
+        mend, group = hit.mend or self.mend, hit.group or self.group
+        return Finding(self.id, self.criterion, group, subject, place, values_path, hit.what, hit.consequence, mend)
 
 
 def rule(id: str, *, criterion: str | None, group: Group, example: str, mend: str) -> Callable[[Look], Rule]:

@@ -110,6 +110,13 @@ def _ports(item: ChartObject) -> Iterable[ServicePort]:
         yield ServicePort(text(entry, "name"), port, target, ("spec", "ports", index))
 
 
+_CLUSTERS_OWN: Mapping[str, frozenset[str]] = {
+    "default": frozenset({"kubernetes"}),
+    "kube-system": frozenset({"kube-dns", "metrics-server", "traefik", "kubernetes-dashboard", "heapster"}),
+}
+"""Namespace -> Services that clusters bring."""
+
+
 class Known(StrEnum):
     """What is known of a host name."""
 
@@ -141,6 +148,8 @@ class Names:
         self.services = tuple(services)
         self._by_name = {(service.namespace, service.name): service for service in self.services}
         self._by_bare_name = {service.name: service for service in reversed(self.services)}
+        self._loose = shelf.loose
+        self._said = {item.namespace for item in shelf.objects} - {""}
         self._namespaces = {shelf.release_namespace} | {shelf.namespace(item) for item in shelf.objects} - {""}
         self._others = others
 
@@ -173,8 +182,12 @@ class Names:
     def _service(self, name: str, namespace: str) -> Lookup:
         if found := self.find(namespace, name):
             return Lookup(Known.HERE, found)
+        if namespace in _CLUSTERS_OWN and name in _CLUSTERS_OWN[namespace]:
+            return Lookup(Known.OUTSIDE)
         if other := self._by_bare_name.get(name):
-            return Lookup(Known.ELSEWHERE, other)
+            # A plain manifest without a namespace goes where kubectl is told to: that may well be the one that is named.
+            may_be = self._loose and not other.item.namespace and namespace not in self._said
+            return Lookup(Known.HERE if may_be else Known.ELSEWHERE, other)
         if namespace not in self._namespaces or self._others(namespace, name):
             return Lookup(Known.OUTSIDE)
         return Lookup(Known.MISSING)

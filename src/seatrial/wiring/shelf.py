@@ -54,10 +54,17 @@ class Datum:
 
 
 class Shelf:
-    """The objects of one rendering, to be found by name."""
+    """The objects of one rendering, to be found by name.
+
+    Attributes:
+        release_namespace: where objects come to be that do not say so.
+        loose: they are plain manifests: where those without a namespace come to be is only assumed.
+        objects: all of them.
+    """
 
     def __init__(self, rendering: Rendering) -> None:
         self.release_namespace = rendering.namespace
+        self.loose = not rendering.release
         self.objects = tuple(rendering.objects)
         self._found: dict[tuple[str, str, str], ChartObject] = {}
         self._kinds: dict[str, list[ChartObject]] = defaultdict(list)

@@ -55,6 +55,13 @@ class Environment:
         found = self.variables.get(name)
         return found.value if found else None
 
+    def calls(self, name: str) -> bool:
+        """Whether a variable is the port of something else: DB_PORT beside DB_HOST."""
+        return bool(_PORT.search(name)) and any(_PORT.sub(word, name) in self.variables for word in ("HOST", "HOSTNAME", "host"))
+
+
+_PORT = re.compile(r"PORT$", re.IGNORECASE)
+
 
 def references_in(value: str) -> list[str]:
     """Names that stand as ``$(NAME)`` in a text; ``$$(NAME)`` is none."""

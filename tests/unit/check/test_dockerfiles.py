@@ -44,6 +44,13 @@ def test_one_that_cannot_be_read(said: Callable[..., list[str]]):
     assert said({"Dockerfile": ""}) == ["Dockerfile:None D-PARSE has no FROM"]
 
 
+def test_what_a_makefile_makes_is_hygiene(said: Callable[..., list[str]]):
+    changed = {**FILES, "Dockerfile": HEALTHY.replace("COPY src ./src", "COPY server ./server")}
+    assert any("D-COPY-MISSING" in line for line in said(changed))
+    found = said({**changed, "Makefile": "server: main.go\n\tgo build\n"})
+    assert any("D-COPY-BUILT" in line for line in found) and not any("D-COPY-MISSING" in line for line in found)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

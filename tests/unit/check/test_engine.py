@@ -10,6 +10,7 @@ import pytest
 
 from seatrial.check import rendering
 from seatrial.check.report import GRAVE, Report
+from seatrial.wiring.finding import Group
 
 from .conftest import CHART, ids, told
 from .test_command import DEPLOYMENT, HEALTHY, SERVICE
@@ -92,6 +93,59 @@ def test_manifests_alone(check: Check):
     assert told(report, "K-FIELD-UNKNOWN")[0].startswith("k8s/a-old.yaml:6 the field spec.containers[0].prots is unknown")
     assert told(report, "M-TWICE") == ["k8s/a.yaml:1 it is also defined in a-old.yaml"]
     assert [line.split()[0] for line in told(report, "M-YAML")] == ["k8s/broken.yaml:3"]
+
+
+def test_alternatives_in_one_folder_are_hygiene(check: Check):
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: 'ghcr.io/a/b:1'}]}\n"
+    report = check({"k8s/aws.yaml": pod, "k8s/gce.yaml": f"{pod}---\n{pod.replace('name: a}', 'name: b}')}"})
+    assert [(told(report, "M-TWICE"), each.finding.group) for each in report.findings if each.finding.id == "M-TWICE"] == [
+        (["k8s/gce.yaml:1 it is also defined in aws.yaml"], Group.HYGIENE)
+    ]
+
+
+def test_items_of_a_list_and_json_have_their_lines(check: Check):
+    text = (
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n  spec:\n    contaners: []\n"
+    )
+    report = check(
+        {"k8s/all.yaml": text, "k8s/b.json": '{"apiVersion": "v1", "kind": "Service",\n "spce": {},\n "metadata": {"name": "b"}}'}
+    )
+    assert [line.split()[0] for line in told(report, "K-FIELD-UNKNOWN")] == ["k8s/all.yaml:8", "k8s/b.json:2"]
+
+
+def test_what_stands_in_a_file_that_cannot_be_read_is_not_missed(check: Check):
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: a}, ports: [{port: 80}]}\n"
+    other = "apiVersion: v1\nkind: Pod\nmetadata: {name: c, labels: {app: c}}\nspec: {containers: [{name: c, image: 'ghcr.io/a/c:1'}]}\n"
+    broken = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {app: a}}\nkind: Pod\n"
+    files = {"k8s/service.yaml": service, "k8s/other.yaml": other}
+    assert "W-SERVICE-SELECTOR" in ids(check(files))
+    report = check({**files, "k8s/pod.yaml": broken})
+    assert "M-YAML" in ids(report) and "W-SERVICE-SELECTOR" not in ids(report)
+
+
+def test_what_kustomizations_and_documents_make_is_not_missed(check: Check):
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: 'ghcr.io/a/b:1', "
+        "envFrom: [{secretRef: {name: db-login}}], env: [{name: API_URL, value: 'http://helper:80'}]}]}\n"
+    )
+    files = {"k8s/a.yaml": pod}
+    assert {"W-REF-OBJECT", "W-ADDRESS-HOST"} <= set(ids(check(files)))
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: helper}\nspec: {ports: [{port: 80}]}\n"
+    more = {"extra/kustomization.yaml": "resources: [s.yaml]\n", "extra/s.yaml": service}
+    told_how = {"README.md": "kubectl create secret generic db-login --from-env-file=.env\n"}
+    assert not {"W-REF-OBJECT", "W-ADDRESS-HOST"} & set(ids(check({**files, **more, **told_how})))
+
+
+def test_manifests_without_a_namespace_may_go_to_the_one_that_is_named(check: Check):
+    text = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {app: a}}\nspec: {containers: [{name: a, image: 'ghcr.io/a/b:1', "
+        "args: ['http://a.staging.svc.cluster.local:80']}]}\n---\n"
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: a}, ports: [{port: 80}]}\n"
+    )
+    assert "W-ADDRESS-HOST" not in ids(check({"k8s/a.yaml": text}))
+    assert "W-ADDRESS-HOST" in ids(
+        check({"k8s/a.yaml": text.replace("metadata: {name: a}", "metadata: {name: a, namespace: prod}")})
+    )
 
 
 def test_kustomizations_are_recognised(check: Check):

@@ -12,9 +12,10 @@ from seatrial.check.rendering import Names, Renderer, Shown
 from seatrial.check.rule import Outcome
 from seatrial.check.subcharts import Completed
 from seatrial.check.valuesfiles import read_values
-from seatrial.discovery.charts import find_charts
+from seatrial.discovery.charts import Dependency, find_charts
 from seatrial.discovery.tree import Tree
 from seatrial.tools.helm import Helm
+from seatrial.wiring.finding import Group
 
 FILES = {
     "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
@@ -25,9 +26,9 @@ FILES = {
 
 @pytest.fixture
 def show(fake_helm: Callable[[str], Path], repository: Callable[..., Tree]) -> Callable[..., Shown]:
-    def make(body: str, **more: str) -> Shown:
+    def make(body: str, lacking: tuple[Dependency, ...] = (), **more: str) -> Shown:
         (chart,) = find_charts(repository({**FILES, **more}))
-        completed = Completed(chart.folder, {}, Outcome())
+        completed = Completed(chart.folder, {}, Outcome(), lacking)
         renderer = Renderer(Helm(fake_helm(body)), chart, completed, Names("shop", "shop"), "1.34.4")
         return renderer.show("", (), read_values(chart, ()))
 
@@ -108,6 +109,28 @@ def test_what_can_be_read_of_a_stream_is_judged_all_the_same(show: Callable[...,
     assert shown.rendered is not None and [item.kind for item in shown.rendered.objects] == ["ConfigMap"]
     assert [line.split()[0] for line in said(shown)] == ["C-OUTPUT", "C-OUTPUT"]
     assert "at line 5 of the rendered stream: the key kind is there twice" in said(shown)[0]
+
+
+def test_a_key_that_says_the_same_twice_is_hygiene(show: Callable[..., Shown]):
+    stream = "---\\n# Source: shop/templates/a.yaml\\napiVersion: v1\\nkind: Pod\\nkind: Pod\\n"
+    (seen,) = show(f"print('{stream}')").outcome.seen
+    assert (seen.finding.id, seen.finding.group) == ("C-OUTPUT", Group.HYGIENE)
+    assert seen.finding.what.endswith("the key kind is there twice, both times with the same value")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'template: shop/templates/a.yaml:2:9: executing "a" at <include "redis.name" .>: error calling include: '
+        'template: no template "redis.name" associated with template "gotpl"',
+        'template: shop/templates/a.yaml:2:9: executing "a" at <.Values.cache.master.port>: nil pointer evaluating interface {}.port',
+    ],
+)
+def test_what_fails_for_lack_of_a_subchart_is_no_fault_of_the_chart(error: str, show: Callable[..., Shown]):
+    lacking = (Dependency("redis", "1", "https://charts.example.com", "cache", False, 4),)
+    shown = show(f"sys.exit({f'Error: {error}'!r})", lacking=lacking)
+    assert shown.outcome.seen == []
+    assert shown.outcome.notes == ["chart shop does not render without the subchart redis: not judged."]
 
 
 def test_values_that_are_no_yaml_are_not_given_to_helm(show: Callable[..., Shown]):

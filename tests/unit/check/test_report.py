@@ -39,6 +39,18 @@ def test_what_several_renderings_show_is_told_once(root: Path):
     assert [(each.finding.id, each.settings) for each in found] == [("W-A", ()), ("W-B", ("prod.yaml",))]
 
 
+def test_one_line_is_told_once_whatever_its_object_is_called(root: Path):
+    seen = [
+        Seen(finding("W-A", root / "a.yaml", object="Service r/web"), ""),
+        Seen(finding("W-A", root / "a.yaml", object="Service r/other"), "dev"),
+        Seen(finding("W-A", root / "a.yaml", object="ConfigMap r/web"), ""),
+        Seen(finding("W-A", root / "b.yaml", object="Service r/one"), "dev"),
+        Seen(finding("W-A", root / "b.yaml", object="Service r/two"), "dev"),
+    ]
+    found, _ = merge(seen, root)
+    assert [each.finding.object for each in found] == ["ConfigMap r/web", "Service r/web", "Service r/one", "Service r/two"]
+
+
 def test_what_several_tools_say_is_told_once_and_ours_is_kept(root: Path):
     seen = [
         finding("D-TAG", root / "Dockerfile", 1),

@@ -75,7 +75,40 @@ def test_a_subchart_from_elsewhere_is_fetched_and_its_missing_lock_is_hygiene(co
 def test_a_repository_that_never_answers_is_cut_off(completed: Callable[..., Completed], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(subcharts, "FETCH_SECONDS", 0.5)
     found = completed("[{name: redis, version: '1', repository: 'https://charts.example.com'}]", "time.sleep(60)")
-    assert "4 C-SUBCHART redis is not in charts/, and no repository answered within 0 s" in said(found)
+    assert said(found) == ["4 C-SUBCHART-LOCK no Chart.lock pins redis"], "this machine's network is no fault of the chart"
+    assert found.outcome.notes == ["chart shop was judged without redis: no repository answered within 0 s."]
+    assert [each.name for each in found.lacking] == ["redis"]
+
+
+@pytest.mark.parametrize(
+    ("output", "note"),
+    [
+        (
+            'Unable to get an update from the "https://charts.example.com" chart repository:\n\tGet: dial tcp: no such host\n'
+            "Error: no cached repository for helm-manager-0 found",
+            "chart shop was judged without redis: the repository at charts.example.com cannot be reached from here (no such host).",
+        ),
+        ("Error: can't get a valid version for 1 subchart(s)", "chart shop was judged without redis."),
+    ],
+)
+def test_only_what_another_machine_would_lack_too_is_a_finding(output: str, note: str, completed: Callable[..., Completed]):
+    found = completed("[{name: redis, version: '9', repository: 'https://charts.example.com'}]", f"sys.exit({output!r})")
+    assert ("C-SUBCHART " in " ".join(said(found))) == ("no such host" not in output)
+    assert found.outcome.notes == [note]
+
+
+ONCE = """
+import pathlib
+(pathlib.Path(argv[2]) / "charts").mkdir()
+assert (pathlib.Path(argv[2]) / "Chart.yaml").read_text().count("name: redis") == 1
+(pathlib.Path(argv[2]) / "charts" / "redis-1.0.0.tgz").write_text("x")
+"""
+
+
+def test_one_subchart_under_two_aliases_is_fetched_once(completed: Callable[..., Completed]):
+    one = "name: redis, version: '1', repository: 'https://charts.example.com'"
+    found = completed(f"[{{{one}, alias: a}}, {{{one}, alias: b}}]", ONCE)
+    assert (found.folder / "charts" / "redis-1.0.0.tgz").exists() and found.lacking == ()
 
 
 def test_what_cannot_be_had_is_taken_out_so_that_the_rest_renders(completed: Callable[..., Completed]):

@@ -96,6 +96,13 @@ def test_helpers_of_a_packed_subchart_may_read_anything(said: Callable[..., list
     assert said("x", "nameOverride: ''\n", **more) == ["values.yaml:1 V-UNREAD no template reads nameOverride"]
 
 
+def test_helpers_of_a_subchart_beside_the_chart_may_read_anything(said: Callable[..., list[str]]):
+    chart = CHART + "dependencies: [{name: common, repository: 'file://../common'}]\n"
+    assert said('{{ include "common.all" . }}', "image: ''\n", **{"Chart.yaml": chart}) == []
+    inside = {"Chart.yaml": chart, "charts/common/Chart.yaml": "name: common\n", "charts/common/templates/_a.tpl": "x"}
+    assert said('{{ include "common.all" . }}', "image: ''\n", **inside) == ["values.yaml:1 V-UNREAD no template reads image"]
+
+
 def test_actions_without_end_take_no_time():
     assert list(actions("{{" * 100_000)) == []
     assert [body for _, body in actions("a {{ b }} c {{- d -}} {{/* e */}} {{ f")] == [" b ", "- d -"]

@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from seatrial.app import App, Image, Security
 from seatrial.chart.render import Rendered
-from seatrial.checks.scanner import Scanned, _named, judge_dockerfiles, judge_manifests, observe_scan
+from seatrial.checks.scanner import Scanned, _named, _stream, judge_dockerfiles, judge_manifests, observe_scan
 from seatrial.errors import Place
 from seatrial.tools.checkov import DOCKERFILE, KUBERNETES, Finding, Scan
 from seatrial.verdict import Outcome
@@ -83,11 +84,18 @@ def test_a_chart_without_checks_is_no_pass_and_no_dockerfile_is_none() -> None:
 
 
 def test_findings_name_object_and_template(healthy: str, render: Callable[..., Rendered]) -> None:
-    raw = replace(DIGEST, resource="Deployment.default.shop-frontend", place=Place(Path("rendered.yaml"), 3))
+    raw = replace(DIGEST, resource="Deployment.shop.shop-frontend", place=Place(Path("rendered.yaml"), 3))
     known = _named(raw, {}, render(healthy))
     assert (known.resource, known.place.path) == ("Deployment shop-frontend", Path("shop/templates/frontend.yaml"))
     stray = replace(raw, resource="Pod.default.gone")
     assert _named(stray, {}, render(healthy)) is stray
+
+
+def test_checkov_is_told_the_namespace_that_helm_gives(render: Callable[..., Rendered]) -> None:
+    pod = "# Source: shop/templates/{name}.yaml\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}{more}}}\n"
+    text = f"{pod.format(name='a', more='')}---\n{pod.format(name='b', more=', namespace: default')}"
+    placed = list(yaml.safe_load_all(_stream(render(text))))
+    assert [each["metadata"]["namespace"] for each in placed] == ["shop", "default"], "what a template says itself is kept"
 
 
 @pytest.fixture
@@ -127,7 +135,7 @@ manifests = [file for file in files if file.endswith(".yaml")]
 print(json.dumps([
     report("dockerfile", [row(file, "CKV_DOCKER_3", file + ".RUN") for file in docker],
            [row(file, "CKV_DOCKER_2", file + ".", "a base image") for file in docker]),
-    report("kubernetes", [row(file, "CKV_K8S_43", "Deployment.default.shop-backend") for file in manifests], []),
+    report("kubernetes", [row(file, "CKV_K8S_43", "Deployment.shop.shop-backend") for file in manifests], []),
 ]))
 """
 

@@ -21,6 +21,10 @@ def test_objects_of_a_cluster_and_nothing_else(tree: Callable[..., Tree]):
             "kubeconfig.yaml": "apiVersion: v1\nkind: Config\nclusters: []\n",
             "skaffold.yaml": "apiVersion: skaffold/v4beta7\nkind: Config\n",
             "openapi.yaml": "info: {}\n",
+            "k8s/pod.json": '{"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "b"}}',
+            "package.json": '{"kind": "of a package"}',
+            "tool.yaml": "apiVersion: schema.example.dev/v1\nkind: Config\nvalidate: {}\n",
+            "scheduler.json": '{"kind": "Policy", "apiVersion": "v1"}',
             "docker-compose.yaml": "services: {}\n",
             "templated.yaml": "apiVersion: v1\nkind: Pod\n{% if x %}\n",
             "helm-like.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  {{ name }}\n",
@@ -29,7 +33,7 @@ def test_objects_of_a_cluster_and_nothing_else(tree: Callable[..., Tree]):
         }
     )
     found = find_manifests(made, [made.root / "chart"], [])
-    assert [made.name(path) for path in found.files] == ["k8s/pod.yaml", "k8s/quoted.yml", "k8s/several.yaml"]
+    assert [made.name(path) for path in found.files] == ["k8s/pod.json", "k8s/pod.yaml", "k8s/quoted.yml", "k8s/several.yaml"]
     assert [made.name(path) for path, _, _ in found.broken] == ["broken.yaml"]
     assert sorted(made.name(path) for path in found.templated) == ["helm-like.yaml", "templated.yaml"]
 
@@ -74,3 +78,29 @@ def test_copies_in_one_folder_are_no_alternatives():
     root = Path("/r")
     objects = {root / "k8s/web.yaml": keys("web"), root / "k8s/web-old.yaml": keys("web")}
     assert groups(list(objects), root, objects) == [list(objects)]
+
+
+def test_examples_that_share_the_odd_name_are_kept_apart():
+    root = Path("/r")
+    names = {"cache": ("web", "cache", "store"), "blog": ("web", "blog", "posts"), "shop": ("web", "cart", "stock")}
+    objects = {root / f"{folder}/all.yaml": keys(*held) for folder, held in names.items()}
+    above, more = root / "above.yaml", root / "shop/deep/more.yaml"
+    objects |= {above: keys("ns"), more: keys("more")}
+    files = sorted(objects)
+    assert groups(files, root, objects) == [
+        [above, root / "blog/all.yaml"],
+        [above, root / "cache/all.yaml"],
+        [above, root / "shop/all.yaml", more],
+    ]
+
+
+def test_a_namespace_holds_folders_together():
+    root = Path("/r")
+    base = {(kind, "shop", name) for kind in ("Service", "Deployment") for name in ("web", "api", "db")}
+    objects = {
+        root / "plain/all.yaml": frozenset(base),
+        root / "traced/all.yaml": frozenset([("Deployment", "shop", "web"), ("Service", "shop", "tracer")]),
+        root / "metered/all.yaml": frozenset([("Deployment", "shop", "api"), ("Deployment", "shop", "db")]),
+        root / "scaling/all.yaml": frozenset([("HorizontalPodAutoscaler", "shop", "web")]),
+    }
+    assert all(root / "scaling/all.yaml" in group for group in groups(sorted(objects), root, objects))

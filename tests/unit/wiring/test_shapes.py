@@ -37,6 +37,10 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
         fields = {**fields, "defaults": [Leaf(**{**leaf, "path": tuple(leaf["path"])}) for leaf in fields["defaults"]]}
     if "templates" in fields:
         fields = {**fields, "templates": {Path(path): text for path, text in fields["templates"].items()}}
+    if "lacking" in fields:
+        fields = {**fields, "lacking": frozenset(fields["lacking"])}
+    if "elsewhere" in fields:
+        fields = {**fields, "elsewhere": {tuple(name.split()): why for name, why in fields["elsewhere"].items()}}
     return fields
 
 
@@ -52,6 +56,9 @@ def test_shape(rule: str, kind: str, wanted: set[str], shape: dict[str, Any], sh
     assert {finding.id for finding in wiring.findings} == wanted, "\n".join(map(str, wiring.findings))
     told = [finding.what for finding in wiring.findings if finding.id == rule]
     assert kind == "healthy" or any(all(word in what for word in shape.get("says", [])) for what in told), told
+    if kind == "faults":
+        assert shape.get("count") in (None, len(told))
+        assert shape.get("group") in (None, *(str(finding.group) for finding in wiring.findings if finding.id == rule))
     for finding in wiring.findings:
         assert finding.consequence.endswith(".")
         assert finding.mend.endswith(".")

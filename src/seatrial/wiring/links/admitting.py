@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from seatrial.chart.yamlstream import walk
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
 from seatrial.wiring.policies import NAME_LABEL, Peer, Policy
-from seatrial.wiring.reading import labels
+from seatrial.wiring.reading import labels, text
 from seatrial.wiring.selectors import selects_all, shown
 
 _KNOWN_NAMESPACE_LABELS = ("app.kubernetes.io/name=ingress-nginx", "app.kubernetes.io/instance=ingress-nginx")
@@ -37,7 +38,15 @@ def _peer(graph: Graph, policy: Policy, peer: Peer) -> Iterator[Edge]:
     if not meant and not selects_all(pods) and _only_here(policy, peer):
         makers = graph.shelf.operators(policy.namespace)
         expected = f"pods that the operator of {graph.shelf.title(makers[0])} may make" if makers else ""
+        if _given(graph, pods["matchLabels"]):
+            expected = "pods that the values name: those of another application"
         yield Edge(Relation.ADMITS, source, None, wanted, policy.item, peer.path, Miss.PODS, expected=expected)
+
+
+def _given(graph: Graph, wanted: Mapping[str, str]) -> bool:
+    """Whether the labels of a peer are written in the values, as whoever installs writes them for neighbours."""
+    values = {(steps[-1], text(value)) for steps, value in walk(dict(graph.given.values)) if steps}
+    return bool(wanted) and wanted.items() <= values
 
 
 def _namespaces(graph: Graph, policy: Policy, peer: Peer) -> list[str]:

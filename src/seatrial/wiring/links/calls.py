@@ -11,7 +11,7 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, references
 from seatrial.errors import Place
 from seatrial.wiring.addresses import Address, in_file, in_variable, in_words
-from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Route, Sort
+from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Route, Sort, Sure
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.reading import mappings, number, texts
 from seatrial.wiring.services import Known, Service
@@ -34,6 +34,7 @@ class Mention:
         addresses: in it.
         users: containers that read it.
         place: for what stands in no object.
+        file: it is a file that containers find in a volume: of what it holds they need not use everything.
     """
 
     source: Node
@@ -43,6 +44,7 @@ class Mention:
     addresses: tuple[Address, ...]
     users: tuple[User, ...]
     place: Place | None = None
+    file: bool = False
 
 
 def calls(graph: Graph) -> tuple[list[Edge], list[Route]]:
@@ -56,8 +58,15 @@ def calls(graph: Graph) -> tuple[list[Edge], list[Route]]:
             if edge is not None:
                 edges.append(edge)
                 if edge.relation is Relation.CALLS and service is not None:
-                    found += [Route(workload, box, service, port, edge) for workload, box in mention.users]
+                    found += [Route(workload, box, service, port, edge, _sureness(mention)) for workload, box in mention.users]
     return edges, found
+
+
+def _sureness(mention: Mention) -> Sure:
+    """How sure it is that whoever reads a text calls what it names."""
+    if not mention.file:
+        return Sure.YES
+    return Sure.SOMETIME if len({workload for workload, _ in mention.users}) == 1 else Sure.NO
 
 
 def _settings(graph: Graph) -> Iterator[Mention]:
@@ -91,7 +100,7 @@ def _files(graph: Graph) -> Iterator[Mention]:
             for key, datum in graph.shelf.data(item).items():
                 source = Node(Sort.KEY, f"{graph.object_node(item)} key {key}")
                 users = tuple(mounted.get(item, ()))
-                yield Mention(source, item, datum.path, key, _addresses(key, datum.value or ""), users)
+                yield Mention(source, item, datum.path, key, _addresses(key, datum.value or ""), users, file=True)
 
 
 def _mounted(graph: Graph) -> dict[ChartObject, list[User]]:
@@ -167,6 +176,8 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
     if looked.known is Known.ELSEWHERE:  # a text that nobody reads is not called from its own namespace
         told = address.certain and mention.users
         return (replace(edge, miss=Miss.NAMESPACE, beside=(service.namespace,)) if told else None), None
+    if port == address.port and not address.named and any(workload in service.workloads for workload, _ in mention.users):
+        port = None  # pods that name each other: the program knows its own port
     if port is not None and not service.serves(port):
         return replace(edge, miss=Miss.PORT, beside=service.offers()), None
     holder = graph.object_node(service.item)

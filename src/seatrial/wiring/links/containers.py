@@ -67,8 +67,8 @@ def _probe(graph: Graph, workload: Workload, box: Box, kind: str, how: str) -> E
     asked = number(box.container.spec, kind, how, "port")
     port = box.named.get(wanted) if asked is None else asked
     # By number a probe reaches whatever listens in the pod; by name only what its own container declares.
-    unknown = asked is not None and not box.opens
-    if port is not None and (asked is None or port in workload.opens | box.opens or unknown):
+    told = port is not None and (port in workload.opens | box.opens or not box.opens or graph.tells_of(workload, box, port))
+    if port is not None and (asked is None or told):
         return Edge(Relation.PROBES, source, graph.port_node(source, port), wanted, workload.item, path)
     beside = tuple(f"{name} ({value})" for name, value in box.named.items())
     beside += tuple(str(value) for value in sorted(box.opens - set(box.named.values())))

@@ -70,7 +70,7 @@ def _route(graph: Graph, path: IngressPath) -> Edge:
         other = graph.shelf.elsewhere("Service", path.service)
         miss = Miss.NAMESPACE if other else Miss.OBJECT
         beside = (graph.shelf.namespace(other),) if other else tuple(graph.names.in_namespace(namespace))
-        expected = _operator(graph, namespace)
+        expected = _operator(graph, namespace) or graph.given.brought("Service", path.service)
         return Edge(Relation.ROUTES, source, None, path.service, path.item, (*where, "name"), miss, beside, expected)
     wanted = f"{path.service}:{path.port}"
     port = service.port(path.port)

@@ -10,6 +10,7 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, Reference, references
 from seatrial.chart.yamlstream import walk
 from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Sort
+from seatrial.wiring.pods import Workload
 from seatrial.wiring.reading import dig, mappings, text
 
 _RELATIONS = {"PersistentVolumeClaim": Relation.CLAIMS, "ServiceAccount": Relation.ACTS_AS}
@@ -31,7 +32,7 @@ def needed(graph: Graph) -> Iterator[Edge]:
                 holder = Node(Sort.VARIABLE, f"{holder} variable {reference.variable}")
             if reference.name and reference.kind != "PersistentVolumeClaim":
                 yield _edge(graph, workload.item, holder, reference)
-            elif reference.name:
+            elif reference.name and not _replaced(workload, reference):
                 yield _claim(graph, workload.item, holder, reference)
     yield from _tls(graph)
 
@@ -70,6 +71,8 @@ def _expected(graph: Graph, namespace: str, reference: Reference) -> str:
     maker = graph.shelf.maker(reference.kind, namespace, reference.name)
     if maker is not None:
         return f"{graph.shelf.title(maker)} makes it"
+    if told := graph.given.brought(reference.kind, reference.name):
+        return told
     return _named_beforehand(graph, reference)
 
 
@@ -81,6 +84,12 @@ def _named_beforehand(graph: Graph, reference: Reference) -> str:
         if text(value) == reference.name and (_BEFOREHAND.search(path) or (bare and "secret" in path.lower())):
             return f"the value {path} names it: made beforehand"
     return ""
+
+
+def _replaced(workload: Workload, reference: Reference) -> bool:
+    """Whether a claim template of the StatefulSet has the volume's name: it takes the volume's place."""
+    volume = workload.volumes.get(text(workload.item.raw, *reference.path[:-1], "name"))
+    return volume is not None and volume.source == "volumeClaimTemplates"
 
 
 def _claim(graph: Graph, item: ChartObject, source: Node, reference: Reference) -> Edge:

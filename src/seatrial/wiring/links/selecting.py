@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from seatrial.chart.objects import ChartObject
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
@@ -20,24 +21,27 @@ def selections(graph: Graph) -> Iterator[Edge]:
     """Service, NetworkPolicy and PodDisruptionBudget -> the workloads whose pods they take."""
     for service in graph.services:
         if service.chosen is not None:
-            yield from _selection(graph, service.item, ("spec", "selector"), shown(service.chosen), service.workloads)
+            yield from _selection(graph, service.item, ("spec", "selector"), service.chosen, service.workloads)
     for kind, field in (("NetworkPolicy", "podSelector"), ("PodDisruptionBudget", "selector")):
         for item in graph.shelf.of_kind(kind):
             chosen = selector(dig(item.raw, "spec", field))
             taken = graph.pods.select(graph.shelf.namespace(item), chosen)
             if taken or not selects_all(chosen):
-                yield from _selection(graph, item, ("spec", field), shown(chosen), taken)
+                yield from _selection(graph, item, ("spec", field), chosen, taken)
 
 
 def _selection(
-    graph: Graph, item: ChartObject, path: tuple[str, ...], wanted: str, taken: tuple[Workload, ...]
+    graph: Graph, item: ChartObject, path: tuple[str, ...], chosen: Mapping[str, Any], taken: tuple[Workload, ...]
 ) -> Iterator[Edge]:
-    source = graph.object_node(item)
+    source, wanted = graph.object_node(item), shown(chosen)
     for workload in taken:
         yield Edge(Relation.SELECTS, source, graph.object_node(workload.item), wanted, item, path)
     if not taken:
-        makers = graph.shelf.operators(graph.shelf.namespace(item))
+        namespace = graph.shelf.namespace(item)
+        makers = graph.shelf.operators(namespace)
         expected = f"pods that the operator of {graph.shelf.title(makers[0])} may make" if makers else ""
+        if namespace not in graph.pods.namespaces and not any(graph.pods.select(each, chosen) for each in graph.pods.namespaces):
+            expected = expected or f"pods that others bring: none here are in the namespace {namespace}"
         yield Edge(Relation.SELECTS, source, None, wanted, item, path, Miss.PODS, expected=expected)
 
 
@@ -56,7 +60,7 @@ def _target(graph: Graph, service: Service, port: ServicePort) -> Iterator[Edge]
     for workload in service.workloads:
         number = target_number(port, workload)
         for box in workload.serving:
-            if number is not None and number in box.opens:
+            if number is not None and (number in box.opens or graph.tells_of(workload, box, number)):
                 found = True
                 target = graph.port_node(graph.box_node(workload, box), number)
                 yield Edge(Relation.TARGETS, source, target, str(port.target), service.item, path)
@@ -93,4 +97,5 @@ def scaling(graph: Graph) -> Iterator[Edge]:
             same = [f"{each.kind} {each.name}" for each in others if each.name == name and each is not found]
             beside = tuple(same or [f"{each.kind} {each.name}" for each in others])
             expected = "" if kind in (*_SCALABLE, *_NOT_SCALABLE) else "a custom resource that is made elsewhere"
+            expected = expected or graph.given.brought(kind, name)
             yield Edge(Relation.SCALES, source, None, wanted, item, (*path, "name"), Miss.OBJECT, beside, expected)

@@ -51,14 +51,15 @@ def backend(graph: Graph) -> Iterator[Hit]:
     container's.
     """
     for edge in graph.dangling(Relation.ROUTES):
-        path = str(edge.source).rpartition(" path ")[2]
+        path, mend = str(edge.source).rpartition(" path ")[2], ""
         if edge.miss is Miss.PORT:
             what = f"path {path} leads to {edge.wanted}, but that Service has port {either(edge.beside)}"
         elif edge.miss is Miss.NAMESPACE:
             what = f"path {path} leads to Service {edge.wanted}, which is in the namespace {edge.beside[0]}"
         else:
-            what = f"path {path} leads to Service {edge.wanted}, which is not there; there is {either(edge.beside)}"
-        yield at(edge, what, "Whoever opens that path gets 503.")
+            what = f"path {path} leads to Service {edge.wanted}, which is not there"
+            mend = f"There is {either(edge.beside)}. {backend.mend}"
+        yield at(edge, what, "Whoever opens that path gets 503.", mend)
 
 
 @rule(

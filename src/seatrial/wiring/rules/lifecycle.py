@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import references
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Graph
+from seatrial.wiring.graph import Graph, Sure
 from seatrial.wiring.pods import Workload, hook_weight
 from seatrial.wiring.rule import Hit, both, rule
 
@@ -95,7 +95,7 @@ def cycle(graph: Graph) -> Iterator[Hit]:
     """
     waits: dict[Workload, set[Workload]] = defaultdict(set)
     for route in graph.routes:
-        if route.box.container.init and not route.box.container.sidecar:
+        if route.sure is Sure.YES and route.box.container.init and not route.box.container.sidecar:
             waits[route.caller] |= {each for each in route.service.workloads if each.lasting}
     reported: set[Workload] = set()
     for workload in list(waits):

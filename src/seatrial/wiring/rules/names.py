@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import WORKLOAD_KINDS, pod_template, template_path
 from seatrial.wiring.finding import Group
 from seatrial.wiring.given import Rendering
 from seatrial.wiring.graph import Graph
 from seatrial.wiring.reading import labels
-from seatrial.wiring.rule import Hit, rule
+from seatrial.wiring.rule import Hit, both, rule
 from seatrial.wiring.selectors import Index, shown
 
 _TOGETHER = (
@@ -18,6 +20,7 @@ _TOGETHER = (
     "PodDisruptionBudget", "ResourceQuota", "Secret", "Service", "ServiceAccount",
 )  # fmt: skip
 """Kinds that work for pods of their own namespace only; others, such as a ServiceMonitor, may well be elsewhere."""
+_ENTRY = re.compile(r"\.\d+$")
 
 
 @rule(
@@ -40,10 +43,15 @@ def namespace(graph: Graph) -> Iterator[Hit]:
     for item in graph.shelf.objects:
         stays = second is not None and second.namespace != item.namespace and (item.template, item.kind, item.namespace) in there
         away = second is None and item.namespace != rendering.namespace
-        if item.namespace and (stays or away) and item.kind in _TOGETHER:
+        if item.namespace and (stays or away) and item.kind in _TOGETHER and not _listed(graph, item):
             release = second if second is not None and item.namespace == rendering.namespace else rendering
             what = f"it is put into the namespace {item.namespace}, also where the release goes to {release.namespace}"
             yield Hit(item, ("metadata", "namespace"), what, "Installed elsewhere, its pods and Services do not find each other.")
+
+
+def _listed(graph: Graph, item: ChartObject) -> bool:
+    """Whether the namespace is one of a list in the values: such objects are meant for several namespaces."""
+    return bool(_ENTRY.search(graph.places.values_path(item, ("metadata", "namespace")) or ""))
 
 
 @rule(
@@ -64,10 +72,16 @@ def fixed(graph: Graph) -> Iterator[Hit]:
     """
     second = graph.given.second
     there = {(item.kind, item.name) for item in second.objects} if second is not None else set()
-    for item in graph.shelf.objects:
-        if item.name and (item.kind, item.name) in there and item.kind not in ("CustomResourceDefinition", "Namespace"):
-            what = f"its name is {item.name} under every release"
-            yield Hit(item, ("metadata", "name"), what, "A second installation beside the first one is refused.")
+    kept = [
+        item
+        for item in graph.shelf.objects
+        if item.name and (item.kind, item.name) in there and item.kind not in ("CustomResourceDefinition", "Namespace")
+    ]
+    if kept:  # one finding: whoever mends one name mends them all
+        what = f"its name is {kept[0].name} under every release"
+        if len(kept) > 1:
+            what += f", and so it is with {both(dict.fromkeys(f'{item.kind} {item.name}' for item in kept[1:]))}"
+        yield Hit(kept[0], ("metadata", "name"), what, "A second installation beside the first one is refused.")
 
 
 @rule(

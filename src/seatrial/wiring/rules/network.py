@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Graph, Miss, Relation, Route
+from seatrial.wiring.graph import Graph, Miss, Relation, Route, Sure
 from seatrial.wiring.links.edge import ingress_paths
 from seatrial.wiring.pods import Workload
 from seatrial.wiring.policies import DNS, Opening, Policy
@@ -111,7 +111,7 @@ def cut(graph: Graph) -> Iterator[Hit]:
     container's port and not the Service's. Names also need egress to DNS.
     """
     seen = set()
-    for route in graph.routes:
+    for route in (route for route in graph.routes if route.sure is not Sure.NO):
         key = (route.caller, route.service, route.port)
         if key not in seen:
             seen.add(key)

@@ -50,8 +50,8 @@ def missing_object(graph: Graph) -> Iterator[Hit]:
                 edge, f"{edge.wanted} is created, but in the namespace {edge.beside[0]}", symptom, "Create it where the pod is."
             )
         elif edge.miss is Miss.OBJECT:
-            there = f"; the chart creates {either(edge.beside)}" if edge.beside else ""
-            yield at(edge, f"{edge.wanted} is created by nothing{there}", symptom)
+            there = f"There is {either(edge.beside)}. " if edge.beside else ""
+            yield at(edge, f"{edge.wanted} is created by nothing", symptom, there + missing_object.mend)
 
 
 @rule(

@@ -57,8 +57,9 @@ def target(graph: Graph) -> Iterator[Hit]:
     With a wrong name or kind the autoscaler reports FailedGetScale and does nothing.
     """
     for edge in graph.dangling(Relation.SCALES):
-        what = f"its target {edge.wanted} is not there or cannot be scaled; there is {either(edge.beside)}"
-        yield at(edge, what, "Under load no pod is added, and the application gets slow or fails.")
+        what = f"its target {edge.wanted} is not there or cannot be scaled"
+        mend = f"There is {either(edge.beside)}. {target.mend}"
+        yield at(edge, what, "Under load no pod is added, and the application gets slow or fails.", mend)
 
 
 @rule(

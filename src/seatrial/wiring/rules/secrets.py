@@ -16,7 +16,7 @@ _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|ENCRYPTION_?KEY|CREDENTIALS?"
 )
 _NOT_SECRET = re.compile(
-    r"EXISTING|PUBLIC|PUBLISHABLE|ANON_?KEY|SITE_?KEY|(?:FILE|PATH|DIR|NAME|NAMESPACE|REF|KEYS?_?NAME|URL|URI|ENDPOINT|HEADER|TTL|TYPE"
+    r"EXISTING|CLUSTER_TOKEN|PUBLIC|PUBLISHABLE|ANON_?KEY|SITE_?KEY|(?:FILE|PATH|DIR|NAME|NAMESPACE|REF|KEYS?_?NAME|URL|URI|ENDPOINT|HEADER|TTL|TYPE"
     r"|LENGTH|ENABLED|REQUIRED|ALGORITHM|LIFETIME|EXPIRY|EXPIRES?|EXPIRES_IN|EXPIRATION|SECONDS|MINUTES|HOURS|DAYS|LIMIT|COUNT|SIZE"
     r"|POLICY|ISSUER|AUDIENCE|USERNAME|MAX|MIN|MAX_TOKENS|TOKENS|VERSION|CLASS|STORE|PREFIX|PASSWORD_KEY|TOKEN_KEY|BACKEND"
     r"|PROVIDER|MANAGER|METHOD|MODE|STRATEGY|FORMAT|SCOPES?)$"
@@ -28,6 +28,7 @@ _TOKEN = re.compile(
 """What keys look like whatever they are called: OpenAI, Anthropic, GitHub, AWS, Slack, PEM, Google, Stripe."""
 _CREDENTIALS = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]+:(?P<password>[^\s/@]+)@")
 _SHOWN_ON_PURPOSE = re.compile(r"FIREBASE|MAPS|ALGOLIA|RECAPTCHA|TURNSTILE|SENTRY|POSTHOG|MAPBOX|SEARCH|ANALYTICS|CSRF")
+_FILE = re.compile(r"\.(?:sh|py|js|ts|ya?ml|json|toml|ini|conf|cfg|cnf|xml|properties|tpl|tmpl|sql|lua|rb|env|html|md|txt)$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -50,9 +51,14 @@ def secret_name(name: str) -> bool:
 def _open(value: str) -> bool:
     """Whether a value tells nothing: empty, a number, a switch, or taken from elsewhere."""
     bare = value.strip()
-    return not bare or bare.lower() in ("true", "false", "none", "null") or bare.isdigit() or bool(
+    return not bare or bare.lower() in ("true", "false", "yes", "no", "on", "off", "none", "null") or bare.isdigit() or bool(
         references_in(bare) or re.fullmatch(r"\$\{?\w+\}?|\*+", bare)
     )  # fmt: skip
+
+
+def _is_file(key: str, value: str) -> bool:
+    """Whether a key holds a whole file: its name then says nothing of the value."""
+    return "\n" in value.strip() or bool(_FILE.search(key))
 
 
 @rule(
@@ -80,7 +86,7 @@ def literal(graph: Graph) -> Iterator[Hit]:
                     yield Hit(variable.item, variable.path, what, consequence)
     for item in graph.shelf.of_kind("ConfigMap"):
         for key, datum in graph.shelf.data(item).items():
-            if is_secret(key, datum.value or ""):
+            if is_secret("" if _is_file(key, datum.value or "") else key, datum.value or ""):
                 yield Hit(item, datum.path, f"key {key} holds a secret in plain text", consequence)
 
 

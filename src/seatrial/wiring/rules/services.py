@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Graph, Relation
+from seatrial.wiring.graph import Edge, Graph, Relation
 from seatrial.wiring.pods import Workload
 from seatrial.wiring.rule import Hit, at, both, either, rule
 from seatrial.wiring.services import Service, target_number
@@ -64,7 +65,9 @@ def mixed(graph: Graph) -> Iterator[Hit]:
     protocol: a share of all requests fails, at random.
     """
     for service in graph.services:
-        several = [workload for workload in service.workloads if workload.lasting and _receives(service, workload)]
+        # Of two that have one name the cluster keeps one.
+        named = {graph.shelf.title(each.item): each for each in service.workloads if each.lasting and _receives(service, each)}
+        several = list(named.values())
         components = {workload.component for workload in several}
         one = len(components) == 1 and components != {""}
         if not one and len({_images(workload) for workload in several}) > 1:
@@ -101,8 +104,23 @@ def target_port(graph: Graph) -> Iterator[Hit]:
     """A Service's targetPort is one that a container opens.
 
     The Service sends packets to a port where nothing listens (by number), or has no endpoints at all (by a name that no
-    container declares).
+    container declares). Where nothing but the list of ports speaks against it, it is hygiene: a port that is not declared may be
+    open, too.
     """
     for edge in graph.dangling(Relation.TARGETS):
         what = f"targetPort {edge.wanted} is opened by no container of the selected pods; they open {either(edge.beside)}"
-        yield at(edge, what, "Every connection to the Service is refused.")
+        hit = at(edge, what, "Every connection to that port of the Service is refused.")
+        yield replace(hit, group=Group.HYGIENE) if _may_open(graph, edge) else hit
+
+
+def _may_open(graph: Graph, edge: Edge) -> bool:
+    """Whether the port may be open all the same: Kubernetes needs no containerPort, and nobody here knows the program.
+
+    Where another port of the same Service is declared, the pods are the right ones, and the list may just be incomplete.
+    """
+    service = next(each for each in graph.services if each.item is edge.item)
+    boxes = [box for workload in service.workloads for box in workload.serving]
+    if not edge.wanted.isdigit() or any(box.recipe for box in boxes):
+        return False
+    led = {target_number(port, workload) for port in service.ports for workload in service.workloads}
+    return any(number in box.declared for number in led for box in boxes)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from seatrial.discovery.handmade import made_by_hand
+from seatrial.discovery.tree import Tree
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("kubectl create secret generic db-login --from-literal=a=b\n", {("Secret", "db-login")}),
+        ("kubectl -n shop create secret tls web-tls --cert=a --key=b\n", {("Secret", "web-tls")}),
+        ("kubectl create -n shop secret docker-registry pull-it\n", {("Secret", "pull-it")}),
+        ("kubectl create secret generic \\\n  --namespace shop \\\n  db-login\n", {("Secret", "db-login")}),
+        ("`kubectl create configmap settings --from-file=x`\n", {("ConfigMap", "settings")}),
+        ('A secret called "slack-url" needs to be created.\n', {("Secret", "slack-url")}),
+        ("kubectl create secret generic $NAME\n", set()),
+        ("Secrets are created by the chart; see secret.yaml.\n", set()),
+        ("kubectl get secret db-login\n", set()),
+    ],
+)
+def test_what_a_document_says_how_to_make(text: str, made: set[tuple[str, str]], tree: Callable[..., Tree]) -> None:
+    found = made_by_hand(tree({"README.md": text, "main.go": "create secret generic not-read\n"}))
+    assert found.keys() == made
+    assert all(why == "made beforehand, as README.md says" for why in found.values())
+
+
+def test_a_long_line_takes_no_time(tree: Callable[..., Tree]) -> None:
+    assert made_by_hand(tree({"a.md": "create " + "-a " * 50_000 + "x"})) == {}
