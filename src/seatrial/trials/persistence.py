@@ -64,7 +64,7 @@ def _outage(
     targets = _targets(kube, world)
     scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
     try:
-        watch.cut(client)
+        watch.cut()
         began = time.monotonic()
         kube.scale(*scaled, 0)
         unready = _ask(kube, client, targets, wanted=503, limit=limits["unready"] + 10)

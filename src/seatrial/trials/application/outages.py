@@ -9,7 +9,6 @@ rows are compared.
 from __future__ import annotations
 
 import json
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +21,12 @@ from playwright.sync_api import Error, Locator, Page
 from seatrial.app import Step
 from seatrial.chart import workloads
 from seatrial.errors import ClusterError, SeatrialError
-from seatrial.tools.kube import Object
-from seatrial.trials import journeys, live, probe_pod, users
+from seatrial.tools.kube import ApiError, Object
+from seatrial.trials import journeys, live, users
 from seatrial.trials.application import document
 from seatrial.trials.application.access import TODOS
 from seatrial.trials.application.chat import say
 from seatrial.trials.database import marker
-from seatrial.trials.probe_pod import Source
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -50,7 +48,7 @@ WORKS = "the page works: the browser reaches the backend by the edge"
 class Watch:
     """Nobody looks on: for applications whose users seatrial does not know."""
 
-    def cut(self, client: Source) -> None:
+    def cut(self) -> None:
         """The database is told to go."""
 
     def hold(self) -> None:
@@ -105,7 +103,6 @@ class Onlookers(Watch):
         self._before = _restarts(world)
         self._mark = marker(world.run_id, "onlooker")
         self._caller: Caller | None = None
-        self._client: Source | None = None
         self._attempt(lambda: self._come(stack))
 
     def _attempt(self, action: Callable[[], None]) -> None:
@@ -132,9 +129,8 @@ class Onlookers(Watch):
 
     # the database
 
-    def cut(self, client: Source) -> None:
+    def cut(self) -> None:
         """Cut the other two as well, and begin to call."""
-        self._client = client
         self._attempt(self._cut)
 
     def _cut(self) -> None:
@@ -199,19 +195,27 @@ class Onlookers(Watch):
         return None
 
     def _through_frontend(self) -> dict[str, Any]:
-        """Ask the frontend itself for something of the backend's, from inside: at the edge the backend has a way of its own."""
-        assert self._client is not None
+        """Ask the frontend itself for something of the backend's: at the edge the backend has a way of its own.
+
+        Through the API server, which hands on what a Service answers, errors and all, and which no policy of the release stops.
+        """
         kube, app = self._world.kube, self._world.app
         name = next(iter(app.having("frontend")))
         service = live.service_of(kube, app, name)
         if service is None:
             raise ClusterError(f"component {name} has no Service", todo="Label it app.kubernetes.io/component.")
-        address = (service["metadata"]["name"], live.service_port(service, app.components[name].service_port))
-        seconds = int(self._limits["answer"] + PATIENCE_SECONDS)
+        port = live.service_port(service, app.components[name].service_port)
+        where = f"{kube.path('Service', app.namespace, service['metadata']['name'])}:{port}/proxy{document.PATH}"
         began = time.monotonic()
-        answer = probe_pod.run_script(kube, self._client, plain_request(document.PATH, *address, seconds), timeout=seconds + 10.0)
-        took = round(time.monotonic() - began, 2)
-        return {"what": f"GET {document.PATH} through the frontend", **read_plain(answer), "seconds": took, "ready": None}
+        seen: dict[str, Any] = {"what": f"GET {document.PATH} through the frontend", "ready": None, "error": ""}
+        try:
+            kube.request("GET", where, timeout=self._limits["answer"] + PATIENCE_SECONDS)
+            seen |= {"status": 200, "json": True}
+        except ApiError as error:
+            seen |= {"status": error.status, "json": _is_json(error.reason), "error": error.reason[:200]}
+        except ClusterError as error:
+            seen |= {"status": None, "json": False, "error": error.message}
+        return {**seen, "seconds": round(time.monotonic() - began, 2)}
 
     # the browser
 
@@ -345,22 +349,6 @@ class Caller(threading.Thread):
     def stop(self) -> None:
         self._over.set()
         self.join()
-
-
-def plain_request(path: str, host: str, port: int, seconds: int) -> str:
-    """A script that asks by HTTP/1.0 and prints the whole answer: busybox' wget keeps the body of an error to itself."""
-    request = f"GET {path} HTTP/1.0\\r\\nHost: {host}\\r\\nAccept: application/json\\r\\n\\r\\n"
-    find = 'b=/bin/busybox; [ -x $b ] || b=""'
-    return f"{find}; printf {shlex.quote(request)} | $b timeout {seconds} $b nc {shlex.quote(host)} {port} 2>&1"
-
-
-def read_plain(answer: str) -> dict[str, Any]:
-    """Status, whether the body is JSON, and what it says where it is an error, of an answer as it came."""
-    head, _, body = answer.partition("\r\n\r\n")
-    words = head.split(None, 2)
-    if not head.startswith("HTTP/") or len(words) < 2 or not words[1].isdigit():
-        return {"status": None, "json": False, "error": " ".join(answer.split())[:200] or "no answer"}
-    return {"status": int(words[1]), "json": _is_json(body), "error": body[:200] if int(words[1]) >= 400 else ""}
 
 
 def _call(http: httpx.Client, method: str, path: str, body: Any) -> dict[str, Any]:

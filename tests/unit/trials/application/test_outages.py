@@ -1,11 +1,12 @@
-import subprocess
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
-from seatrial.trials import users
+from seatrial.errors import ClusterError
+from seatrial.tools.kube import ApiError
+from seatrial.trials import live, users
 from seatrial.trials.application import outages
 from seatrial.trials.application.outages import DATABASE, MODEL, PATH, Caller, judge_outages
 from seatrial.verdict import Outcome
@@ -199,21 +200,33 @@ def test_nobody_looks_on_where_users_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "is_json"),
+    ("error", "status", "is_json"),
     [
-        ('HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\n\r\n{"error": {}}', 502, True),
-        ("HTTP/1.1 503 Service Unavailable\r\n\r\nno available server", 503, False),
-        ("nc: connect: Connection refused", None, False),
-        ("", None, False),
+        (None, 200, True),
+        (ApiError("GET", "x", 502, '{"error": {"code": "backend_unreachable"}}'), 502, True),
+        (ApiError("GET", "x", 503, "no endpoints available for service"), 503, False),
+        (ClusterError("no answer from the API server"), None, False),
     ],
 )
-def test_an_answer_as_it_came(answer: str, status: int | None, is_json: bool) -> None:
-    read = outages.read_plain(answer)
-    assert (read["status"], read["json"]) == (status, is_json)
-    assert read["error"]
+def test_the_frontend_is_asked_through_the_api_server(
+    monkeypatch: pytest.MonkeyPatch, error: ClusterError | None, status: int | None, is_json: bool
+) -> None:
+    asked = []
 
+    def path(kind: str, namespace: str, name: str) -> str:
+        return f"{kind}/{namespace}/{name}"
 
-def test_a_plain_request_is_printed_as_it_must_be_sent() -> None:
-    script = outages.plain_request("/x", "shop", 80, 5).replace("$b timeout 5 $b nc shop 80 2>&1", "cat")
-    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "GET /x HTTP/1.0\r\nHost: shop\r\nAccept: application/json\r\n\r\n".replace("\r\n", "\n")
+    def request(method: str, path: str, **_: Any) -> Any:
+        asked.append(path)
+        if error is not None:
+            raise error
+
+    component = SimpleNamespace(service_port=80)
+    app = SimpleNamespace(having=lambda role: {"web": component}, components={"web": component}, namespace="shop")
+    onlookers = object.__new__(outages.Onlookers)
+    onlookers._world = cast(Any, SimpleNamespace(app=app, kube=SimpleNamespace(path=path, request=request)))
+    onlookers._limits = {"answer": 15.0}
+    monkeypatch.setattr(live, "service_of", lambda *_: {"metadata": {"name": "shop-web"}, "spec": {"ports": [{"port": 80}]}})
+    found = onlookers._through_frontend()
+    assert asked == ["Service/shop/shop-web:80/proxy/api/openapi.json"]
+    assert (found["status"], found["json"]) == (status, is_json)
