@@ -362,7 +362,8 @@ class Documents(_Model):
         environment: component -> document with the table of variables that it reads; by default the README.md of its source.
         specifications: one document each.
         decisions: folder with one file for each decision.
-        records: folder with one file for each thing that was found out or done.
+        records: folder with one file for each run that is kept on record, and for each thing that was found out.
+        risks: what may go wrong, and what is done about it.
         assistants: what is done with AI tools, and how the same is done without.
     """
 
@@ -376,6 +377,7 @@ class Documents(_Model):
     specifications: tuple[Path, ...] = ()
     decisions: Path = Path("docs/decisions")
     records: Path = Path("docs/records")
+    risks: Path = Path("docs/risks.md")
     assistants: Path = Path("docs/ai-tools.md")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.checks import documents
+from seatrial.checks import documents, records
 from seatrial.marks import check, criterion
 
 
@@ -16,3 +16,9 @@ def test_readme_and_runbook_are_complete(observed, record):
 @check(documents.observe_reference)
 def test_the_charts_readme_matches_its_values(observed, record):
     record(documents.judge_reference(observed))
+
+
+@criterion("M5-DOC-05")
+@check(records.observe_files)
+def test_records_decisions_and_risks_are_filed(observed, record):
+    record(records.judge_files(observed))

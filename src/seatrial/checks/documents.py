@@ -21,7 +21,7 @@ from seatrial.checks.found import parts
 from seatrial.checks.markdown import Page, Section, read_page
 from seatrial.checks.mentions import Known, Read, known_of, placeholders, read_documents, read_numbers
 from seatrial.checks.parameters import own
-from seatrial.checks.rendering import chart_path
+from seatrial.checks.rendering import chart_path, render_defaults
 from seatrial.checks.sources import TESTS, Source, read_sources
 from seatrial.errors import Place
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -159,7 +159,7 @@ class Decision:
         record: path of the record of what was found; None without one.
         record_says: engines that it names.
         code: engine -> where the backend's code names it.
-        stateful: names of StatefulSets that run the database.
+        stateful: how the chart was rendered -> names of StatefulSets that run the database.
         claims: names of the backend's volume claims.
     """
 
@@ -170,12 +170,12 @@ class Decision:
     record: Path | None
     record_says: frozenset[str]
     code: Mapping[str, Place]
-    stateful: tuple[str, ...]
+    stateful: Mapping[str, tuple[str, ...]]
     claims: tuple[str, ...]
 
 
 def observe_decision(world: World) -> Decision:
-    """Read the decision, the record, the backend's code and the chart with its defaults for the trial."""
+    """Read the decision, the record, the backend's code and the chart, as it is tried and with its defaults."""
     app = world.app
     folder = app.path(app.documents.decisions)
     path = _about(folder, "database")
@@ -183,7 +183,7 @@ def observe_decision(world: World) -> Decision:
     page = read_page(path) if path else None
     chosen = page.section("decision") if page else None
     reasons = [each for each in page.sections if each.title.lower() in ("context", "reasons", "consequences")] if page else []
-    workloads = [item for part in parts(app, world.rendered, "database") for item in part.workloads]
+    charts = {"as it is tried": world.rendered, "with its defaults": render_defaults(world)}
     backend = [item for part in parts(app, world.rendered, "backend") for item in part.workloads]
     return Decision(
         path=path,
@@ -193,7 +193,12 @@ def observe_decision(world: World) -> Decision:
         record=record,
         record_says=_engines(" ".join(span.text for span in read_page(record).text)) if record else frozenset(),
         code=_code_engines(world, read_sources(app)),
-        stateful=tuple(item.name for item in workloads if item.kind == "StatefulSet"),
+        stateful={
+            how: tuple(
+                item.name for part in parts(app, chart, "database") for item in part.workloads if item.kind == "StatefulSet"
+            )
+            for how, chart in charts.items()
+        },
         claims=tuple(name for item in backend for name in _claims(item)),
     )
 
@@ -258,15 +263,19 @@ def judge_decision(seen: Decision) -> Verdict:
     if set(seen.code) != {engine}:
         where = ", ".join(f"{name} ({spot})" for name, spot in seen.code.items()) or "no address of a database"
         faults.append(Fault("the backend's code", where, f"{engine}, as the decision says", "Correct one of them", place))
-    if bool(seen.stateful) != (engine == "postgresql"):
-        found = f"StatefulSets of the database: {', '.join(seen.stateful) or 'none'}"
-        faults.append(Fault("the chart", found, f"what belongs to {engine}", "Correct the decision or the chart", place))
+    for how, names in seen.stateful.items():
+        if bool(names) != (engine == "postgresql"):
+            found = f"StatefulSets of the database: {', '.join(names) or 'none'}"
+            mend = "Correct the decision or the chart"
+            faults.append(Fault(f"the chart {how}", found, f"what belongs to {engine}", mend, place))
     if engine == "files" and not seen.claims:
         faults.append(Fault("the chart", "no volume claim of the backend", "one for its files", "Add it", place))
     if engine not in seen.record_says:
         found = f"no record *database*.md that names {engine}"
         faults.append(Fault("the records", found, "the findings behind the decision", "Write the record"))
-    told = [Evidence(f"{seen.path.name} says {engine}; the code names {', '.join(seen.code)}; StatefulSets {seen.stateful}")]
+    told = [
+        Evidence(f"{seen.path.name} says {engine}; the code names {', '.join(seen.code)}; StatefulSets: {dict(seen.stateful)}")
+    ]
     return judge(4, "sides", faults, evidence=told)
 
 

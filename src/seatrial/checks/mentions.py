@@ -99,6 +99,12 @@ class Known:
         return frozenset(parent.as_posix() for name in self.files for parent in PurePosixPath(name).parents)
 
     @cached_property
+    def paths(self) -> frozenset[Path]:
+        """Files and folders, as absolute paths."""
+        root = self.root.resolve()
+        return frozenset(root / name for name in (*self.files, *self.folders))
+
+    @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(name for names in self.objects.values() for name in names) | self.others
 
@@ -140,7 +146,7 @@ def known_of(world: World) -> Known:
         | {f"data-{name}-0" for name in sets},
         images=frozenset(part.image.reference for part in parts),
         variables=words_in(app.root, files),
-        criteria=frozenset(criterion.id for milestone in world.catalogue.milestones for criterion in milestone.criteria),
+        criteria=frozenset(criterion.id for criterion in world.catalogue),
         ports=frozenset(numbers | {part.port for part in parts} | {part.service_port or part.port for part in parts})
         | WELL_KNOWN_PORTS,
         versions=versions_of(world),
@@ -225,8 +231,7 @@ def _fault(page: Page, line: int, found: str, wanted: str) -> Fault:
 
 
 def _links(page: Page, known: Known, read: Read) -> None:
-    held = {(known.root / name).resolve() for name in (*known.files, *known.folders)}
-    for finding in links.broken(page.path, known.root, held.__contains__):
+    for finding in links.broken(page.path, known.root, known.paths.__contains__):
         read.judged += 1
         place = finding.place or Place(page.path)
         read.faults.append(Fault(page.path.name, finding.message, "a link that leads somewhere", "Mend it", place))

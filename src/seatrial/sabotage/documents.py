@@ -49,8 +49,8 @@ IN_DOCUMENTS: tuple[Sabotage, ...] = (
         edits=(
             Edit(
                 f"{DOCUMENTS}/decisions/0001-database.md",
-                "PostgreSQL, in a StatefulSet of the chart with a volume claim of its own",
-                "SQLite, in a file on a volume claim of the backend",
+                "PostgreSQL, in a StatefulSet of the chart with a volume claim of its own (`postgres.enabled`), or one",
+                "SQLite, in a file on a volume claim of the backend, or one",
             ),
         ),
     ),
@@ -97,5 +97,13 @@ IN_DOCUMENTS: tuple[Sabotage, ...] = (
         criterion="M5-DOC-03",
         says="backend.replicas",
         edits=(Edit("helm-chart/README.md", "| `backend.replicas` | integer | `2` |", "| `backend.replicas` | integer | `1` |"),),
+    ),
+    Sabotage(
+        name="risk-nobody-does-anything-about",
+        milestone=5,
+        description="A risk stands in the list without a word on what is done about it.",
+        criterion="M5-DOC-05",
+        says="no mitigation",
+        edits=(Edit(f"{DOCUMENTS}/risks.md", "| one scheme, from code to Ingress |", "| |"),),
     ),
 )

@@ -100,7 +100,7 @@ POSTGRES = Decision(
     record=Path("2-database.md"),
     record_says=frozenset({"postgresql"}),
     code={"postgresql": Place(Path("settings.py"), 3)},
-    stateful=("shop-postgres",),
+    stateful={"here": ("shop-postgres",)},
     claims=(),
 )
 FILES = replace(
@@ -108,7 +108,7 @@ FILES = replace(
     says=frozenset({"files"}),
     record_says=frozenset({"files"}),
     code={"files": Place(Path("settings.py"), 3)},
-    stateful=(),
+    stateful={"here": ()},
     claims=("shop-data",),
 )
 
@@ -131,8 +131,8 @@ def test_a_decision_that_code_and_chart_follow_passes(seen: Decision) -> None:
             replace(POSTGRES, code={"files": Place(Path("a.py"), 1)}),
             "found files (a.py:1), wanted postgresql, as the decision says",
         ),
-        (replace(POSTGRES, stateful=()), "StatefulSets of the database: none"),
-        (replace(FILES, stateful=("shop-postgres",)), "StatefulSets of the database: shop-postgres"),
+        (replace(POSTGRES, stateful={"here": ()}), "StatefulSets of the database: none"),
+        (replace(FILES, stateful={"here": ("shop-postgres",)}), "StatefulSets of the database: shop-postgres"),
         (replace(FILES, claims=()), "no volume claim of the backend"),
         (replace(POSTGRES, record=None, record_says=frozenset()), "no record *database*.md that names postgresql"),
     ],
@@ -147,7 +147,9 @@ def test_docstrings_say_nothing_of_the_engine() -> None:
     assert list(literals(tree)) == [("postgresql://x", 2)]
 
 
-def test_a_decision_is_read_with_code_and_chart(tmp_path: Path, app: App, render: Any, healthy: str) -> None:
+def test_a_decision_is_read_with_code_and_chart(
+    tmp_path: Path, app: App, render: Any, healthy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app._root = tmp_path
     for name in ("docs/decisions", "docs/records", "api"):
         (tmp_path / name).mkdir(parents=True)
@@ -157,9 +159,11 @@ def test_a_decision_is_read_with_code_and_chart(tmp_path: Path, app: App, render
     part = app.components["backend"].model_copy(update={"source": Path("api")})
     app = app.model_copy(update={"components": {"backend": part}})
     app._root = tmp_path
+    monkeypatch.setattr(documents, "render_defaults", lambda world: render(healthy))
     seen = observe_decision(SimpleNamespace(app=app, rendered=render(healthy)))  # type: ignore[arg-type]
     assert (seen.says, seen.record_says, seen.reasons) == ({"postgresql"}, {"postgresql"}, 4)
-    assert set(seen.code) == {"postgresql"} and seen.stateful == () and seen.claims == ()
+    assert set(seen.code) == {"postgresql"} and seen.claims == ()
+    assert seen.stateful == {"as it is tried": (), "with its defaults": ()}
 
 
 # M1-SPEC-01
