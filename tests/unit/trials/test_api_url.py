@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -74,3 +75,8 @@ def test_folders_inside_others_are_searched_once() -> None:
     files = ["./srv/www/a.js", "./srv/www/static/b.js"]
     assert folders_of(["/a.js", "/static/b.js"], files) == ["./srv/www"]
     assert folders_of(["/c.js"], files) == []
+
+
+def test_a_recorded_visit_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_calls(recorded("calls"))
+    assert verdict.outcome is Outcome.PASSED, verdict.reason

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -83,3 +84,9 @@ def test_what_proves_too_little_cannot_be_told(touring: Any, tour: dict[str, Any
     verdict = judge_cors(observe_cors(touring))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert words in verdict.reason
+
+
+def test_a_recorded_browser_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_cors({**recorded("cors"), "tour": recorded("tour")})
+    assert verdict.outcome is Outcome.PASSED, verdict.reason
+    assert verdict.judged > 20

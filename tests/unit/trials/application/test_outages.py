@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -230,3 +231,8 @@ def test_the_frontend_is_asked_through_the_api_server(
     found = onlookers._through_frontend()
     assert asked == ["Service/shop/shop-web:80/proxy/api/openapi.json"]
     assert (found["status"], found["json"]) == (status, is_json)
+
+
+def test_a_recorded_outage_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_outages(recorded("outage")["users"])
+    assert verdict.outcome is Outcome.PASSED, verdict.reason

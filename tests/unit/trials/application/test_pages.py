@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,3 +66,8 @@ def test_a_failure_later_on_the_tour_is_another_criterions(tour: dict[str, Any])
 
 def test_nothing_loaded_is_no_pass(tour: dict[str, Any]) -> None:
     assert judge_pages(tour | {"answers": []}).outcome is Outcome.FAILED
+
+
+def test_a_recorded_tour_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_pages(recorded("tour"))
+    assert verdict.outcome is Outcome.PASSED, verdict.reason

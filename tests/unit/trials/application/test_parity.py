@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,8 @@ def test_features_that_say_nothing_are_refused(tmp_path: Path, text: str) -> Non
     (tmp_path / "features.yaml").write_text(text)
     with pytest.raises(ConfigError, match="missing or empty"):
         read_features(tmp_path / "features.yaml")
+
+
+def test_a_recorded_cluster_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_parity(recorded("parity"))
+    assert verdict.outcome is Outcome.PASSED, verdict.reason

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -62,3 +63,8 @@ def test_the_pages_must_show_the_same(touring: Any, tour: dict[str, Any]) -> Non
 def test_a_browser_that_crashed_proves_nothing(touring: Any, tour: dict[str, Any]) -> None:
     tour["crashed"] = True
     assert judge_todos(observe_todos(touring)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_recorded_walk_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_todos({**recorded("todos"), "tour": recorded("tour")})
+    assert verdict.outcome is Outcome.PASSED, verdict.reason
