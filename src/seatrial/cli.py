@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--output", type=Path, metavar="FILE", help="write the report there")
     check.add_argument("--changed-since", metavar="REF", help="report only what is worse than at this commit")
+    check.add_argument("--graph", type=Path, metavar="FILE.svg", help="draw the wiring: who refers to whom, and what leads nowhere")
     check.set_defaults(do=_check)
 
     explain = commands.add_parser("explain", help="what a rule of check looks for, why, and what to do")
@@ -100,7 +101,13 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _check(arguments: argparse.Namespace, rest: list[str]) -> int:
     from seatrial.check.command import check
 
-    return check(arguments.path, form=arguments.format, output=arguments.output, since=arguments.changed_since)
+    return check(
+        arguments.path,
+        form=arguments.format,
+        output=arguments.output,
+        since=arguments.changed_since,
+        graph=arguments.graph,
+    )
 
 
 def _explain(arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -23,7 +23,7 @@ MAX_UNPACKED = 100_000_000
 """Bytes that a packaged chart may unpack to."""
 
 
-def check(path: Path, *, form: str | None, output: Path | None, since: str | None) -> int:
+def check(path: Path, *, form: str | None, output: Path | None, since: str | None, graph: Path | None = None) -> int:
     """Judge a folder, a file or a packaged chart.
 
     Args:
@@ -31,6 +31,7 @@ def check(path: Path, *, form: str | None, output: Path | None, since: str | Non
         form: a key of :data:`seatrial.check.outputs.FORMATS`; None for the terminal.
         output: file for the report; standard output where it is None.
         since: commit; only what is worse than there counts.
+        graph: file for a picture of the wiring, as SVG.
 
     Raises:
         ConfigError: the path, its seatrial.yaml or the commit cannot be used.
@@ -45,6 +46,10 @@ def check(path: Path, *, form: str | None, output: Path | None, since: str | Non
             with changes.tree_at(tree.root, since) as base:
                 report, compared = report.worse_than(_judged(walk(base.folder))), base.commit
     report = report.with_waivers(datetime.date.today()).seen_from(Path.cwd())
+    if graph is not None:
+        from seatrial.check.outputs.graph import drawn
+
+        _write(drawn(report.pictures), graph)
     if form is not None:
         from seatrial.check.outputs.formats import FORMATS
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from seatrial.chart.objects import ChartObject
 from seatrial.check import charts, manifests, scanners
@@ -20,8 +22,10 @@ from seatrial.check.scanners import Judged
 from seatrial.discovery.holdings import Holdings, discover
 from seatrial.discovery.tree import Tree
 from seatrial.errors import SeatrialError
-from seatrial.toolchain import Tool, Toolchain
+from seatrial.toolchain import Tool
+from seatrial.toolchain.lock import Lock
 from seatrial.tools.helm import Helm
+from seatrial.wiring.picture import Picture
 from seatrial.wiring.places import Places
 
 AT_ONCE = max(2, min(8, os.cpu_count() or 2))
@@ -30,26 +34,40 @@ MOST_NAMED = 8
 """How many of the files that were left out are named."""
 
 
-def check(tree: Tree, toolchain: Toolchain) -> Report:
+class Programs(Protocol):
+    """Where programs come from: a :class:`seatrial.toolchain.Toolchain`, or what stands in for one."""
+
+    def lock(self) -> Lock: ...
+    def start(self, names: Iterable[str]) -> Mapping[str, Future[Tool]]: ...
+
+
+def check(tree: Tree, toolchain: Programs, *, helm_of: Callable[[Path], Helm] = Helm) -> Report:
     """Judge everything that a tree holds.
 
     Args:
         tree: the files.
         toolchain: where Helm, hadolint and checkov come from.
+        helm_of: makes Helm of its program; the static sabotages have one that knows most answers beforehand.
 
     Raises:
         ConfigError: its seatrial.yaml cannot be used.
         ToolchainError: there are charts, and Helm is not to be had.
     """
     started = time.monotonic()
-    found = discover(tree)
+    report = judge(discover(tree), toolchain, helm_of=helm_of)
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Helm] = Helm) -> Report:
+    """Judge what was discovered; see :func:`check`."""
+    tree = found.tree
     titles = {each.path: f"Dockerfile {tree.name(each.path)}" for each in found.dockerfiles}
     tools = toolchain.start(_wanted(found))
     schemas = Schemas(toolchain.lock().entry("kube-apiserver").version)
     loose = manifests.read_all(found)
     with ThreadPoolExecutor(AT_ONCE) as pool, tempfile.TemporaryDirectory(prefix="seatrial-check-") as scratch:
         linting = pool.submit(_with, tools, "hadolint", lambda at: scanners.lint_dockerfiles(at, found.dockerfiles, titles))
-        helm = Helm(tools["helm"].result().path) if found.charts else None
+        helm = helm_of(tools["helm"].result().path) if found.charts else None
         benches = charts.render_all(found, helm, schemas.version, Path(scratch), pool) if helm else []
         judged = [each for bench in benches for each in bench.forms()]
         judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
@@ -72,8 +90,8 @@ def check(tree: Tree, toolchain: Toolchain) -> Report:
         notes=tuple(dict.fromkeys(printable(note) for note in outcome.notes)),
         waivers=tuple(_waivers(found)),
         tools=dict(_versions(tools)),
-        seconds=time.monotonic() - started,
         passing=outcome.passing,
+        pictures=tuple(_pictures(outcome.pictures)),
     )
 
 
@@ -130,6 +148,16 @@ def _counts(found: Holdings, outcome: Outcome) -> dict[str, int]:
     files.update(each.path for each in found.compose)
     counts = {"files": len(files), "charts": len(found.charts), "Dockerfiles": len(found.dockerfiles)}
     return {**counts, **{what: outcome.counts[what] for what in ("renderings", "objects", "references")}}
+
+
+def _pictures(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    """One for each chart: as it is installed first, of all values files that it was rendered with."""
+    told: set[str] = set()
+    for each in pictures:
+        name = each.title.partition(" with ")[0]
+        if name not in told:
+            told.add(name)
+            yield each
 
 
 def _waivers(found: Holdings) -> Iterator[Waiver]:

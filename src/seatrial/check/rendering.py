@@ -227,9 +227,9 @@ class Renderer:
         named = [tuple(found[1].split(".")) for pattern in _ASKED_IN_PLACE if (found := pattern.search(row))]
         empty = [leaf.path for leaf in self.defaults if leaf.default in ("", None) or leaf.default == {} or leaf.default == []]
         words = re.findall(r"[A-Za-z_][\w.-]*\w", error.message)
-        told = [path for path in empty if ".".join(path) in words or "Values." + ".".join(path) in words]
         # What is named first is what is missing; others are ways to do without.
-        told.sort(key=lambda path: min(words.index(word) for word in (".".join(path), "Values." + ".".join(path)) if word in words))
+        mentioned = [word.removeprefix("Values.") for word in words]
+        told = sorted((path for path in empty if ".".join(path) in mentioned), key=lambda path: mentioned.index(".".join(path)))
         last = [path for path in empty if len(path) > 1 and path[-1] in words]
         return [*named, *told, *(last if len(last) == 1 else [])]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from seatrial.errors import Place
 from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.picture import Box, Line, Picture
 
 FORMAT = 1
 """Of the JSON; it grows where a reader of the old form would go wrong."""
@@ -77,6 +78,7 @@ class Report:
         tools: name -> version.
         seconds: that it took.
         cached: it was found out by an earlier run on the same files, in so many seconds.
+        pictures: of the wiring, one for each chart and each folder of manifests.
         passing: another run on the same files may find something else: a program hung, a registry did not answer.
     """
 
@@ -89,6 +91,7 @@ class Report:
     seconds: float = 0.0
     cached: bool = False
     passing: bool = False
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def judged(self) -> int:
@@ -160,6 +163,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "tools": dict(report.tools),
         "seconds": round(report.seconds, 3),
         "cached": report.cached,
+        "graphs": [asdict(each) for each in report.pictures],
     }
 
 
@@ -200,7 +204,14 @@ def from_data(data: Mapping[str, Any]) -> Report:
         tools=dict(data["tools"]),
         seconds=float(data["seconds"]),
         cached=bool(data["cached"]),
+        pictures=tuple(_picture_from(each) for each in data["graphs"]),
     )
+
+
+def _picture_from(data: Mapping[str, Any]) -> Picture:
+    boxes = (Box(**{**each, "broken": tuple(each["broken"])}) for each in data["boxes"])
+    lines = (Line(**{**each, "says": tuple(each["says"])}) for each in data["lines"])
+    return Picture(data["title"], tuple(boxes), tuple(lines))
 
 
 def _finding_from(data: Mapping[str, Any]) -> Reported:

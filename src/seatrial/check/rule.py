@@ -9,6 +9,7 @@ from typing import Protocol
 
 from seatrial.errors import Place
 from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.picture import Picture
 
 
 class Told(Protocol):
@@ -95,12 +96,14 @@ class Outcome:
         seen: its findings.
         notes: what people should know and need not mend: what could not be told, and why.
         counts: what was judged -> how many.
+        pictures: of what was wired.
         passing: another time the same files may give something else: a program hung, a registry did not answer.
     """
 
     seen: list[Seen] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    pictures: list[Picture] = field(default_factory=list)
     passing: bool = False
 
     def found(self, findings: Iterable[Finding], setting: str = "") -> None:
@@ -112,4 +115,5 @@ class Outcome:
         self.seen += [replace(each, setting=setting) for each in other.seen] if setting else other.seen
         self.notes += other.notes
         self.counts += other.counts
+        self.pictures += other.pictures
         self.passing = self.passing or other.passing

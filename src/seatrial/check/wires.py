@@ -17,6 +17,7 @@ from seatrial.discovery.tree import text_of
 from seatrial.wiring.given import Given, Health, Rendering
 from seatrial.wiring.imagenames import parse_image
 from seatrial.wiring.judge import Wiring, judge
+from seatrial.wiring.picture import picture
 
 MADE = "made beforehand"
 """What the wiring says of references whose target somebody else makes."""
@@ -58,7 +59,7 @@ def judge_chart(
     given = given_of(chart, shown, found, second=second, leaves=leaves, beside=beside)
     given = replace(given, elsewhere=elsewhere, lacking=lacking)
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}
-    outcome = _outcome(judge(given), others)
+    outcome = _outcome(judge(given), others, f"chart {chart.name}" + (f" with {shown.setting}" if shown.setting else ""))
     if second is not None:
         # The release is put where its objects say that they go; whether they all say so shows when it goes elsewhere.
         away = judge(replace(given, rendering=second.release, second=shown.release))
@@ -130,7 +131,7 @@ def judge_manifests(
             elsewhere=elsewhere,
         )
     )
-    outcome = _outcome(wiring, {item.template for item in others})
+    outcome = _outcome(wiring, {item.template for item in others}, _folder(objects, found))
     outcome.seen = [
         each
         for each in outcome.seen
@@ -146,9 +147,16 @@ def texts(files: Iterable[Path]) -> Mapping[Path, str]:
     return {file: text for file, text in found.items() if text is not None}
 
 
-def _outcome(wiring: Wiring, elsewhere: Set[Path]) -> Outcome:
+def _folder(objects: Sequence[ChartObject], found: Holdings) -> str:
+    """What a group of manifests is called."""
+    folders = list(dict.fromkeys(item.template.parent for item in objects))
+    return f"manifests in {found.tree.name(folders[0])}" if folders else "manifests"
+
+
+def _outcome(wiring: Wiring, elsewhere: Set[Path], title: str) -> Outcome:
     outcome = Outcome()
     outcome.found(finding for finding in wiring.findings if finding.place.path not in elsewhere)
+    outcome.pictures.append(picture(title, wiring))
     outcome.counts["references"] = sum(len(edges) for edges in wiring.graph.edges.values())
     return outcome
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from seatrial.errors import ExitCode, Place, SeatrialError
 
@@ -31,30 +32,21 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Sabotage:
-    """A deliberate fault.
+class Fault:
+    """What every deliberate fault has.
 
     Attributes:
         name: by which ``--only`` picks it.
-        milestone: that its criterion belongs to.
-        description: what is broken, and who would miss it, as one sentence.
-        criterion: that must fail.
-        says: words that the failed verdict's reason must hold, so that it is red for this fault and no other.
         edits: in order.
-        consequences: criteria that the fault may also turn red; nothing else may.
-        live: it shows on a cluster only.
-        beside: what else is judged with a fault that is live: some criteria that it must leave alone.
     """
 
     name: str
-    milestone: int
-    description: str
-    criterion: str
-    says: str
     edits: tuple[Edit, ...]
-    consequences: tuple[str, ...] = ()
-    live: bool = False
-    beside: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> str:
+        """The criterion or the rule that must find it."""
+        raise NotImplementedError
 
     def apply(self, folder: Path) -> None:
         """Put the fault into a copy of the application.
@@ -76,19 +68,74 @@ class Sabotage:
             path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
 
-def chosen(faults: Iterable[Sabotage], *, static: bool, only: Iterable[str] = ()) -> list[Sabotage]:
+@dataclass(frozen=True)
+class Miswiring(Fault):
+    """A fault that ``seatrial check`` must find, and tell by name.
+
+    Attributes:
+        rule: that finds it.
+        shape: which of the rule's faults it is, in words.
+        says: words of that finding.
+        consequences: rules that find what the same fault breaks besides: these, and no others.
+    """
+
+    rule: str
+    shape: str
+    says: str = ""
+    consequences: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> str:
+        return self.rule
+
+
+@dataclass(frozen=True)
+class Sabotage(Fault):
+    """A fault that a criterion of the suite must find.
+
+    Attributes:
+        milestone: that its criterion belongs to.
+        description: what is broken, and who would miss it, as one sentence.
+        criterion: that must fail.
+        says: words that the failed verdict's reason must hold, so that it is red for this fault and no other.
+        consequences: criteria that the fault may also turn red; nothing else may.
+        live: it shows on a cluster only.
+        beside: what else is judged with a fault that is live: some criteria that it must leave alone.
+    """
+
+    milestone: int
+    description: str
+    criterion: str
+    says: str
+    consequences: tuple[str, ...] = ()
+    live: bool = False
+    beside: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> str:
+        return self.criterion
+
+
+Kind = TypeVar("Kind", bound=Fault)
+
+
+def chosen(faults: Iterable[Kind], *, static: bool, only: Iterable[str] = ()) -> list[Kind]:
     """The faults that are asked for, in the catalogue's order.
 
     Args:
         static: only those that show in files.
-        only: names; all where there are none.
+        only: names, or the criterion or rule that finds several; all where there are none.
 
     Raises:
         SabotageError: no fault has such a name.
     """
-    known = {fault.name: fault for fault in faults}
-    wanted = list(only) or list(known)
-    for name in wanted:
-        if name not in known:
-            raise SabotageError(f"there is no sabotage {name}", todo=f"Choose from {', '.join(known)}.")
-    return [fault for fault in known.values() if fault.name in wanted and not (static and fault.live)]
+    known = list(faults)
+    names = {name for fault in known for name in (fault.name, fault.root)}
+    wanted = set(only)
+    for name in sorted(wanted - names):
+        raise SabotageError(f"there is no sabotage {name}", todo=f"Choose from {', '.join(fault.name for fault in known)}.")
+    return [
+        fault
+        for fault in known
+        if (not wanted or wanted & {fault.name, fault.root}) and not (static and isinstance(fault, Sabotage) and fault.live)
+    ]

@@ -1,4 +1,5 @@
 """Runs the suite on a sabotaged copy of the application, once per fault, and holds the verdicts against those of a healthy copy.
+Faults between files are judged by ``seatrial check``, all together: see :mod:`seatrial.sabotage.checked`.
 
 A fault is seen if its criterion fails for the right reason, and every other criterion says what it says of the healthy copy, is
 blocked by the fault's criterion, or is named as a consequence.
@@ -22,12 +23,15 @@ from seatrial import process
 from seatrial.errors import ExitCode
 from seatrial.gate import from_data
 from seatrial.journal import replay
+from seatrial.sabotage import miswirings, tables
+from seatrial.sabotage.checked import judge_all
 from seatrial.sabotage.live import LIVE
-from seatrial.sabotage.model import Sabotage, SabotageError, chosen
+from seatrial.sabotage.model import Fault, Miswiring, Sabotage, SabotageError, chosen
 from seatrial.sabotage.static import STATIC
 from seatrial.verdict import Outcome, Verdict, worst
 
 CATALOGUE: tuple[Sabotage, ...] = (*STATIC, *LIVE)
+WIRING = miswirings.load()
 AT_ONCE = 2
 STATIC_SECONDS, LIVE_SECONDS, SWEEP_SECONDS = 300.0, 1800.0, 300.0
 HEALTHY = "healthy"
@@ -87,9 +91,13 @@ def run_sabotages(path: Path, *, static: bool, only: Iterable[str] = (), reuse_c
         0 where every fault was seen, else 1.
     """
     root = (path if path.is_dir() else path.parent).resolve()
-    faults = chosen(CATALOGUE, static=static, only=only)
-    if not faults:
+    wanted = chosen([*CATALOGUE, *WIRING], static=static, only=only)
+    if not wanted:
         raise SabotageError("no sabotage was chosen", todo="Leave --static out for those that need a cluster.")
+    well = _between_files(root, wanted)
+    faults = [fault for fault in wanted if isinstance(fault, Sabotage)]
+    if not faults:
+        return ExitCode.OK if well else ExitCode.UNMET
     with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
         copies = make_copies(root, faults, Path(scratch))
         results = run_all(copies, faults, reuse_cluster)
@@ -98,7 +106,19 @@ def run_sabotages(path: Path, *, static: bool, only: Iterable[str] = (), reuse_c
     code = _report(findings, [results[name] for name in results if name.startswith(HEALTHY)])
     for folder in filter(None, kept):
         print(f"Its reports: {folder}")
-    return code
+    return code if well else ExitCode.UNMET
+
+
+def _between_files(root: Path, wanted: Iterable[Fault]) -> bool:
+    """Judge and tell the faults that ``check`` must find; whether all is well."""
+    faults = [fault for fault in wanted if isinstance(fault, Miswiring)]
+    if not faults:
+        return True
+    began = time.monotonic()
+    healthy, found = judge_all(root, faults, copy_application)
+    well = tables.show(_console(), healthy, found)
+    print(f"[{time.monotonic() - began:6.1f} s] between files: judged", flush=True)
+    return well
 
 
 def _keep(copy: Path, root: Path) -> Path | None:
@@ -244,7 +264,7 @@ def _root_problems(fault: Sabotage, result: Result, healthy: Result) -> list[str
 
 
 def _report(findings: list[Finding], healthy: list[Result]) -> int:
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = _console()
     table = Table(title="sabotage", title_justify="left")
     columns: Mapping[str, Callable[[Finding], str]] = {
         "fault": lambda found: found.fault.name,
@@ -266,6 +286,10 @@ def _report(findings: list[Finding], healthy: list[Result]) -> int:
     seen = sum(not finding.problems for finding in findings)
     console.print(f"{seen} of {len(findings)} faults seen; {judged} criteria judged in each run")
     return ExitCode.OK if seen == len(findings) else ExitCode.UNMET
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def _words(finding: Finding) -> str:

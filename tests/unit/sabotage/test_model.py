@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def fault(*edits: Edit, name: str = "f", live: bool = False) -> Sabotage:
-    return Sabotage(name, 1, "It breaks.", "M1-PORT-01", "", edits, live=live)
+    return Sabotage(name, edits, 1, "It breaks.", "M1-PORT-01", "", live=live)
 
 
 def test_a_fault_changes_its_text(tmp_path: Path):

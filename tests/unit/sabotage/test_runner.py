@@ -11,7 +11,7 @@ from seatrial.sabotage.model import Edit, Sabotage
 from seatrial.sabotage.runner import Result, find, read_run, run_all
 from seatrial.verdict import Outcome, Verdict, blocked, failed, inconclusive, passed
 
-FAULT = Sabotage("f", 1, "It breaks.", "A-A-01", "port 8000", (Edit("a", "b", "c"),), consequences=("A-A-02",))
+FAULT = Sabotage("f", (Edit("a", "b", "c"),), 1, "It breaks.", "A-A-01", "port 8000", consequences=("A-A-02",))
 RED = failed("found port 8000")
 GOOD = passed(1, "things")
 
