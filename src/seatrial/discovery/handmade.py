@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 
 from seatrial.discovery.tree import Tree, text_of
 
-_DOCUMENTS = frozenset({".md", ".rst", ".adoc", ".txt", ".sh", ".bash", ".ps1", ".mk", ".yml", ".yaml"})
+_DOCUMENTS = frozenset({".md", ".rst", ".adoc", ".txt", ".sh", ".bash", ".ps1", ".mk"})
 _NAMES = frozenset({"Makefile", "Justfile", "Taskfile.yml", "Jenkinsfile", "Tiltfile"})
+_WORKFLOWS = frozenset({".github", ".gitlab-ci.yml", ".circleci", "azure-pipelines.yml"})
 _OPTIONS = r"(?:-{1,2}\S+\s+(?:[\w.][\w.-]*\s+)?)*"
 _CREATES = re.compile(
     rf"\bcreate\s+{_OPTIONS}(?P<kind>secret(?=\s+{_OPTIONS}(?:generic|tls|docker-registry)\s)|configmap|cm)\s+{_OPTIONS}"
@@ -27,7 +28,7 @@ def made_by_hand(tree: Tree) -> Mapping[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for name in tree.own:
         path = PurePosixPath(name)
-        if path.suffix.lower() in _DOCUMENTS or path.name in _NAMES:
+        if path.suffix.lower() in _DOCUMENTS or path.name in _NAMES or _WORKFLOWS & {*path.parts}:
             for kind, called in _made(text_of(tree.root / name) or ""):
                 found.setdefault((kind, called), f"made beforehand, as {name} says")
     return found

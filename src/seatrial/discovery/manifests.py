@@ -169,7 +169,13 @@ def groups(files: Sequence[Path], root: Path, objects: Mapping[Path, frozenset[K
         above = [path for path in files if path.parent == root]
         return [[*above, *group] for name in below for group in groups(below[name], root / name, objects)]
     common = [path for path in files if path.parent == root or path.relative_to(root).parts[0] not in rivals]
-    return [[*common, *group] for name in rivals for group in groups(below[name], root / name, objects)] or [list(files)]
+    found = []
+    for group in (group for name in rivals for group in groups(below[name], root / name, objects)):
+        own = frozenset[Key]().union(*(objects[path] for path in group))
+        found.append([*(path for path in common if not objects[path] & own), *group])
+    told = {path for group in found for path in group}
+    alone = [] if told.issuperset(common) else [common]  # a file beside the folders that is another version of them all
+    return [*found, *alone]
 
 
 def _is_collection(defined: Mapping[str, frozenset[Key]], split: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,24 +167,25 @@ def _follow(rows: list[Row], data: Any, path: KeyPath) -> Row | None:
             rows = _entry(rows, keys, data, step)
         else:
             keys = (*keys, step)
-            found = next((row for row in rows if row.keys == keys), None)
-            if found is None:
+            start = next((number for number, row in enumerate(rows) if row.keys == keys), None)
+            if start is None:
                 break
-            best = found
-            rows = list(_below(rows, found))
+            best = rows[start]
+            rows = list(_below(rows, start))
         data = dig(data, step)
         if isinstance(step, int) and rows and rows[0].item:
             best = rows[0]
     return best
 
 
-def _below(rows: list[Row], head: Row) -> Iterator[Row]:
-    """What stands below a row's key."""
-    for row in rows[rows.index(head) :]:
-        if row.keys[: len(head.keys)] == head.keys:
-            yield row
-        elif row.line > head.line:
+def _below(rows: list[Row], start: int) -> Iterator[Row]:
+    """A row and what stands below its key."""
+    keys = rows[start].keys
+    depth = len(keys)
+    for row in islice(rows, start, None):
+        if row.keys[:depth] != keys:
             return
+        yield row
 
 
 def _entry(rows: list[Row], keys: tuple[str, ...], data: Any, index: int) -> list[Row]:

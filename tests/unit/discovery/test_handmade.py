@@ -30,3 +30,9 @@ def test_what_a_document_says_how_to_make(text: str, made: set[tuple[str, str]],
 
 def test_a_long_line_takes_no_time(tree: Callable[..., Tree]) -> None:
     assert made_by_hand(tree({"a.md": "create " + "-a " * 50_000 + "x"})) == {}
+
+
+def test_workflows_are_read_and_manifests_are_not(tree: Callable[..., Tree]) -> None:
+    step = "run: kubectl create secret generic {name} --from-env-file=.env\n"
+    made = made_by_hand(tree({".github/workflows/a.yml": step.format(name="one"), "k8s/a.yaml": step.format(name="two")}))
+    assert made == {("Secret", "one"): "made beforehand, as .github/workflows/a.yml says"}

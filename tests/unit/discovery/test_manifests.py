@@ -104,3 +104,10 @@ def test_a_namespace_holds_folders_together():
         root / "scaling/all.yaml": frozenset([("HorizontalPodAutoscaler", "shop", "web")]),
     }
     assert all(root / "scaling/all.yaml" in group for group in groups(sorted(objects), root, objects))
+
+
+def test_a_file_that_holds_everything_is_an_alternative_to_the_folders():
+    root = Path("/r")
+    whole, one, two, scale = root / "all.yaml", root / "plain/a.yaml", root / "traced/a.yaml", root / "scale/a.yaml"
+    objects = {whole: keys("web", "db"), one: keys("web", "db"), two: keys("web"), scale: keys("limits")}
+    assert groups(sorted(objects), root, objects) == [[scale, one], [scale, two], [whole, scale]]
