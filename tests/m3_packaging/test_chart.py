@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.checks import hooks, names, packages, skeleton
+from seatrial.checks import defaults, hooks, names, packages, skeleton
 from seatrial.marks import check, criterion
 
 
@@ -22,6 +22,12 @@ def test_name_helpers_are_used_and_hold_at_the_edges(observed, record):
 @check(packages.observe_package)
 def test_chart_packages_cleanly(observed, record):
     record(packages.judge_package(observed))
+
+
+@criterion("M3-CHART-04")
+@check(defaults.observe_defaults)
+def test_values_are_complete_commented_and_used(observed, record):
+    record(defaults.judge_defaults(observed))
 
 
 # Static by its text, but it stands on the installed release: what runs speaks for the defaults.

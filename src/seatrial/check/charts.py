@@ -19,9 +19,10 @@ from seatrial.check.rule import Outcome
 from seatrial.check.scanners import Judged
 from seatrial.check.subcharts import complete
 from seatrial.check.valuesfiles import read_values
-from seatrial.check.valuesread import judge_reading, read_templates
+from seatrial.check.valuesread import judge_reading
 from seatrial.discovery.charts import CHART, FoundChart
 from seatrial.discovery.holdings import Holdings
+from seatrial.discovery.valuesread import read_templates
 from seatrial.errors import Place
 from seatrial.tools.helm import Helm
 from seatrial.wiring.places import Places

@@ -77,6 +77,14 @@ IN_DOCUMENTS: tuple[Sabotage, ...] = (
         edits=(Edit("docker/backend/README.md", "| `OPENAI_MODEL` |", "| `OPENAI_MODELL` |"),),
     ),
     Sabotage(
+        name="value-nobody-explains",
+        milestone=3,
+        description="The backups' schedule has no comment: nobody can tell in what form it is written.",
+        criterion="M3-CHART-04",
+        says="backup.schedule",
+        edits=(Edit("helm-chart/values.yaml", "  # When, in cron's syntax.\n", ""),),
+    ),
+    Sabotage(
         name="runbook-of-another-release",
         milestone=5,
         description="The runbook looks at a Deployment that the chart does not make: in an incident its command finds nothing.",

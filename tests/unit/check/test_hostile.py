@@ -16,9 +16,10 @@ from seatrial.check.merge import merge
 from seatrial.check.objects import Schemas
 from seatrial.check.report import as_data, from_data
 from seatrial.check.valuesfiles import read_values
-from seatrial.check.valuesread import judge_reading, read_templates
+from seatrial.check.valuesread import judge_reading
 from seatrial.discovery.holdings import discover
 from seatrial.discovery.tree import walk
+from seatrial.discovery.valuesread import read_templates
 
 from .conftest import CHART, Programs, write
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from seatrial.check.valuesread import actions, judge_reading, read_templates
+from seatrial.check.valuesread import judge_reading
 from seatrial.discovery.charts import find_charts
 from seatrial.discovery.tree import Tree
+from seatrial.discovery.valuesread import actions, read_templates
 
 CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
 
