@@ -75,6 +75,7 @@ class Component(_Model):
         service_port: port of its Service.
         uid: numeric user that its containers run as.
         health: HTTP endpoints; None for components that do not speak HTTP.
+        api_url: of a frontend: environment variable with the address that its pages call; None where they call their own alone.
         source: its source folder, relative to seatrial.yaml.
     """
 
@@ -85,6 +86,7 @@ class Component(_Model):
     service_port: Port | None = None
     uid: int = 1001
     health: Health | None = None
+    api_url: str | None = None
     source: Path | None = None
 
 

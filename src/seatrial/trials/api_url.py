@@ -1,4 +1,8 @@
-"""The browser uses the configured API URL (M2-CFG-05): where pages call, and what address of the backend their scripts hold."""
+"""The browser uses the configured API URL (M2-CFG-05): where pages call, and what address of the backend their scripts hold.
+
+Whether another address reaches the pages at run time is tried on a copy of the frontend's container, without a new build and
+without disturbing anybody.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from urllib.parse import urlsplit
 
 from seatrial.app import Step
 from seatrial.chart import workloads
-from seatrial.errors import ClusterError
-from seatrial.trials import journeys, live, users
+from seatrial.errors import ClusterError, SeatrialError
+from seatrial.trials import copies, journeys, live, probe_pod, users
 from seatrial.trials.database import marker
 from seatrial.trials.journeys import SCRIPTED
 from seatrial.trials.probes import container_pid
@@ -20,6 +24,7 @@ from seatrial.world import World
 USUAL = (80, 443)
 """Ports that say nothing about who listens there."""
 NODE_SECONDS = 60.0
+COPY = "seatrial-other-url"
 
 _FIND = r"""
 cd "/proc/$1/root" || exit 3; shift
@@ -41,10 +46,13 @@ exit 0
 def observe_calls(world: World) -> dict[str, Any]:
     """Open the first page and walk the first journey in a browser; then search all scripts that the frontend ships.
 
+    Where seatrial.yaml names the variable of the address, open the first page of a copy that was given another one.
+
     Returns:
         ``origin``, ``calls`` (method, url, status: what scripts called of the backend's routes or of other origins), ``loaded``
         (URLs of scripts), ``folders``, ``scripts`` (files in them), ``addresses`` (file, url: absolute addresses in them),
-        ``backend`` (hosts, ports: what makes an address one of the backend's), ``stopped`` (of the journey), ``unknown``.
+        ``backend`` (hosts, ports: what makes an address one of the backend's), ``changed`` (variable, origin: the other address,
+        calls: URLs; None where no variable is named), ``stopped`` (of the journey), ``unknown``.
     """
     _, ingress = users.door(world)
     origin = f"http://{ingress.host}"
@@ -67,9 +75,38 @@ def observe_calls(world: World) -> dict[str, Any]:
         "loaded": loaded,
         **shipped,
         "backend": _backend(world, ingress.host),
+        "changed": _with_another(world, origin, routes, unknown),
         "stopped": stopped,
         "unknown": unknown,
     }
+
+
+def _with_another(world: World, origin: str, routes: Sequence[str], unknown: list[str]) -> dict[str, Any] | None:
+    """Where pages call whose server was started with another address."""
+    kube, app = world.kube, world.app
+    name, component = next(iter(app.having("frontend").items()))
+    if component.api_url is None:
+        return None
+    other = f"http://{journeys.FOREIGN_HOST}"
+    seen: dict[str, Any] = {"variable": component.api_url, "origin": other, "calls": []}
+    try:
+        pod = copies.pod_of_copy(COPY, *copies.container_of(world, name), {component.api_url: other})
+        with probe_pod.helpers(kube, {"copy": (app.namespace, pod)}) as sources:
+            copies.wait_ready(world, sources["copy"])
+            with (
+                copies.forwarded(world, COPY, component.port) as address,
+                journeys.visitor(world, address=address) as visit,
+                visit.sit(marker(world.run_id, "other-url")) as sitting,
+            ):
+                _, stopped = sitting.take([Step(open="/")])
+                answers = list(sitting.seen.answers)
+    except SeatrialError as error:
+        unknown.append(f"another {component.api_url} could not be tried: {error.message}")
+        return None
+    if stopped:
+        unknown.append(f"the page of the copy with another {component.api_url} does not open: {stopped}")
+    urls = {answer["url"] for answer in answers if answer["kind"] in SCRIPTED and _is_call(answer["url"], origin, routes)}
+    return {**seen, "calls": sorted(urls)}
 
 
 def _origin(url: str) -> str:
@@ -179,7 +216,9 @@ def judge_calls(seen: Mapping[str, Any]) -> Verdict:
     ]
     unknown = list(seen["unknown"])
     elsewhere = sorted({_origin(call["url"]) for call in seen["calls"]} - {seen["origin"]})
-    if elsewhere:
+    if seen["changed"] is not None:
+        faults += _changed_faults(seen["changed"])
+    elif elsewhere:
         unknown.append(f"pages call {', '.join(elsewhere)}: whether that follows the ConfigMap at run time was not tried")
     if not seen["calls"]:
         why = f"; the journey stopped: {seen['stopped']}" if seen["stopped"] else ""
@@ -195,4 +234,19 @@ def judge_calls(seen: Mapping[str, Any]) -> Verdict:
         ),
         Evidence("hosts and ports of the backend", data=seen["backend"]),
     ]
+    if seen["changed"] is not None:
+        told = ", ".join(seen["changed"]["calls"]) or "nothing"
+        evidence.append(
+            Evidence(f"the same image with {seen['changed']['variable']}={seen['changed']['origin']}: its pages call {told}")
+        )
     return judge(len(seen["calls"]) + len(seen["scripts"]), "calls and scripts", faults, unknown=unknown, evidence=evidence)
+
+
+def _changed_faults(changed: Mapping[str, Any]) -> list[Fault]:
+    """Pages must call the address that their server was given, and no other."""
+    subject = f"pages of the same image with {changed['variable']}={changed['origin']}"
+    mend = "Read the variable when the server starts or a page is made: a build freezes what it finds"
+    elsewhere = [url for url in changed["calls"] if _origin(url) != changed["origin"]]
+    if elsewhere or not changed["calls"]:
+        return [Fault(subject, f"calls to {', '.join(elsewhere) or 'nobody'}", f"calls to {changed['origin']}", mend)]
+    return []

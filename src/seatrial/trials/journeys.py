@@ -225,17 +225,19 @@ class Visitor:
 
 
 @contextmanager
-def visitor(world: World, profiles: Profiles | None = None) -> Iterator[Visitor]:
+def visitor(world: World, profiles: Profiles | None = None, *, address: str = "") -> Iterator[Visitor]:
     """Open a headless Chromium for the length of a block.
 
     Args:
+        address: where the application's host is reached, in place of the edge.
         profiles: what browsers of former visitors had, for users who come back; this one's are added.
 
     Raises:
         ToolchainError: it does not start.
         ClusterError: the application has no edge to go to.
     """
-    address, ingress = users.door(world)
+    edge, ingress = users.door(world)
+    address = address or edge
     program = world.toolchain.tool("chromium").path
     rules = ",".join(f"MAP {host}:80 {address}" for host in (ingress.host, FOREIGN_HOST))
     with sync_playwright() as playwright:

@@ -18,6 +18,7 @@ def seen(**changed: Any) -> dict[str, Any]:
         "scripts": ["./app/.next/static/chunks/a.js", "./app/.next/static/chunks/b.js"],
         "addresses": [{"file": "./app/.next/static/chunks/a.js", "url": "https://react.dev"}],
         "backend": BACKEND,
+        "changed": {"variable": "API_URL", "origin": "http://other", "calls": ["http://other/api/me"]},
         "stopped": "",
         "unknown": [],
     }
@@ -47,7 +48,10 @@ def test_other_addresses_are_none_of_the_backends(url: str) -> None:
     [
         ({"calls": []}, "pages called nothing of the backend's"),
         ({"calls": [], "stopped": "click 'Add': gone"}, "the journey stopped: click 'Add': gone"),
-        ({"calls": [{"method": "GET", "url": "http://api.shop.local/items", "status": 200}]}, "was not tried"),
+        (
+            {"calls": [{"method": "GET", "url": "http://api.shop.local/items", "status": 200}], "changed": None},
+            "pages call http://api.shop.local: whether that follows the ConfigMap at run time was not tried",
+        ),
         ({"loaded": []}, "pages loaded no script"),
         ({"scripts": []}, "no script was found in them"),
         ({"unknown": ["the scripts that are shipped could not be searched: no node"]}, "no node"),
@@ -57,6 +61,24 @@ def test_what_proves_too_little_cannot_be_told(changed: dict[str, Any], words: s
     verdict = judge_calls(seen(**changed))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"), [(["http://shop.local/api/me"], "calls to http://shop.local/api/me"), ([], "nobody")]
+)
+def test_a_variable_without_effect_fails(calls: list[str], words: str) -> None:
+    verdict = judge_calls(seen(changed={"variable": "API_URL", "origin": "http://other", "calls": calls}))
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason and "with API_URL=http://other" in verdict.reason
+
+
+def test_pages_that_call_another_origin_pass_where_it_follows_the_variable() -> None:
+    calls = [{"method": "GET", "url": "http://api.shop.local/items", "status": 200}]
+    assert judge_calls(seen(calls=calls)).outcome is Outcome.PASSED
+
+
+def test_without_a_variable_relative_calls_pass() -> None:
+    assert judge_calls(seen(changed=None)).outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize(

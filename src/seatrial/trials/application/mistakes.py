@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
 
-from seatrial.chart import workloads
-from seatrial.errors import ClusterError, SeatrialError
-from seatrial.tools.kube import Kube, Object
-from seatrial.trials import live, probe_pod, users
+from seatrial.errors import SeatrialError
+from seatrial.trials import copies, probe_pod, users
 from seatrial.trials.application import document
 from seatrial.trials.application.document import Operation
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -31,7 +28,6 @@ LIMIT = 10
 VARIABLE = "RATE_LIMIT_PER_MINUTE"
 ASKED = LIMIT + 4
 COPY = "seatrial-limited"
-READY_SECONDS = 90.0
 
 
 def observe_mistakes(world: World) -> dict[str, Any]:
@@ -99,17 +95,13 @@ def _is_json(answer: httpx.Response) -> bool:
 def _ask_too_often(world: World) -> dict[str, Any]:
     """Ask a copy of the backend more often than it allows, from inside its pod, then once more after the pause it asks for."""
     kube, app = world.kube, world.app
-    with probe_pod.helpers(kube, {"copy": (app.namespace, _copy(kube, world))}) as sources:
+    name, component = next(iter(app.having("backend").items()))
+    # The policies keep it from the database, which what it is asked does not need.
+    pod = copies.pod_of_copy(COPY, *copies.container_of(world, name), {VARIABLE: str(LIMIT)})
+    with probe_pod.helpers(kube, {"copy": (app.namespace, pod)}) as sources:
         source = sources["copy"]
-        kube.wait(
-            "Pod",
-            app.namespace,
-            lambda known: True if live.is_ready(known.get(source.pod, {"metadata": {}})) else None,
-            what=f"the copy {source.pod} of the backend to answer",
-            timeout=READY_SECONDS,
-        )
-        port = next(iter(app.having("backend").values())).port
-        url = f"http://127.0.0.1:{port}{document.PATH}"
+        copies.wait_ready(world, source)
+        url = f"http://127.0.0.1:{component.port}{document.PATH}"
         answers = probe_pod.fetch(kube, source, [url] * ASKED)
         pause = next((answer.headers.get("retry-after", "") for answer in answers if answer.status == 429), "")
         again = probe_pod.fetch(kube, source, [int(pause) if pause.isdigit() else 60 // LIMIT, url])[0]
@@ -119,50 +111,6 @@ def _ask_too_often(world: World) -> dict[str, Any]:
         "again": again.status,
         "why": "",
     }
-
-
-def _copy(kube: Kube, world: World) -> Object:
-    """A pod that runs the backend's container with another limit, and a helper that asks it.
-
-    It has no label of the release, so no Service, budget, autoscaler or policy takes it for the backend. The policies keep it
-    from the database, which what it is asked does not need; so it counts as ready as soon as it is alive.
-
-    Raises:
-        ClusterError: the backend has no Deployment.
-    """
-    app = world.app
-    name = next(iter(app.having("backend")))
-    workload = live.workload_of(kube, app, name)
-    if workload is None:
-        raise ClusterError(f"component {name} has no workload to copy", todo="Label it app.kubernetes.io/component.")
-    spec = workloads.pod_spec(workload)
-    backend = next(
-        item.spec for item in workloads.containers(workload, init=False) if _listens(item.spec, app.components[name].port)
-    )
-    return limited_pod(spec, backend)
-
-
-def _listens(container: Mapping[str, Any], port: int) -> bool:
-    return any(entry.get("containerPort") == port for entry in container.get("ports") or [])
-
-
-def limited_pod(spec: Mapping[str, Any], container: Mapping[str, Any]) -> Object:
-    """A pod with a helper and a copy of a container that has :data:`LIMIT` as its rate limit.
-
-    Args:
-        spec: of the pod that the container is taken from.
-    """
-    pod = probe_pod.helper_pod(COPY, {})
-    copied = copy.deepcopy(dict(container))
-    copied["env"] = [entry for entry in copied.get("env") or [] if entry["name"] != VARIABLE]
-    copied["env"].append({"name": VARIABLE, "value": str(LIMIT)})
-    copied["readinessProbe"] = {**copied.pop("livenessProbe"), "periodSeconds": 1}
-    copied.pop("startupProbe", None)
-    copied.pop("lifecycle", None)  # the copy leaves at once, and no proxy has to forget it
-    copied.setdefault("resources", {}).setdefault("requests", {})["cpu"] = "10m"  # small nodes have little left
-    kept = {key: spec[key] for key in ("securityContext", "volumes", "serviceAccountName", "imagePullSecrets") if key in spec}
-    pod["spec"] |= {**kept, "containers": [*pod["spec"]["containers"], copied]}
-    return pod
 
 
 # judging

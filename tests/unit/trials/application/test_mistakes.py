@@ -4,7 +4,7 @@ import pytest
 
 from seatrial.errors import ClusterError
 from seatrial.trials.application import mistakes
-from seatrial.trials.application.mistakes import judge_mistakes, limited_pod, observe_mistakes
+from seatrial.trials.application.mistakes import judge_mistakes, observe_mistakes
 from seatrial.verdict import Outcome
 
 REFUSED = {"statuses": [200] * 10 + [429] * 4, "pause": "6", "again": 200, "why": ""}
@@ -87,20 +87,3 @@ def test_each_kind_of_mistake_is_needed(mistaken: Any) -> None:
         Outcome.INCONCLUSIVE,
         "the OpenAPI document has no operation for: unknown id",
     )
-
-
-def test_the_copy_differs_in_its_limit_and_in_what_it_waits_for(deployment: dict[str, Any]) -> None:
-    spec = deployment["spec"]["template"]["spec"]
-    pod = limited_pod(spec, spec["containers"][0])
-    helper, backend = pod["spec"]["containers"]
-    assert helper["name"] == "helper"
-    assert [entry for entry in backend["env"] if entry["name"] == "RATE_LIMIT_PER_MINUTE"] == [
-        {"name": "RATE_LIMIT_PER_MINUTE", "value": "10"}
-    ]
-    assert backend["readinessProbe"] == {**spec["containers"][0]["livenessProbe"], "periodSeconds": 1}
-    assert "livenessProbe" not in backend and "startupProbe" not in backend
-    assert backend["resources"]["requests"] == {"cpu": "10m", "memory": "256Mi"}
-    assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "fsGroup": 1001}
-    assert "initContainers" not in pod["spec"]
-    assert set(pod["metadata"]["labels"]) == {"seatrial.dev/helper"}
-    assert spec["containers"][0]["env"][1] == {"name": "RATE_LIMIT_PER_MINUTE", "value": "120"}, "the original is left alone"
