@@ -48,6 +48,8 @@ export type Api = ReturnType<typeof createApi>;
 
 /** Longer than the 15 s within which the server answers, so that its reason is told. */
 const PATIENCE_MS = 20_000;
+/** The same for the chat, whose MODEL_TIMEOUT_SECONDS may be set to 60; the user can stop it at any time. */
+const CHAT_PATIENCE_MS = 70_000;
 
 const TOO_LATE = "The server took too long to answer.";
 const NO_CONNECTION = "There is no connection to the server.";
@@ -67,7 +69,7 @@ interface Options {
  * @param onSessionEnd called where the server no longer knows who asks; the call fails all the same.
  * @param patienceMs milliseconds until an answer must be there, and the longest silence within one that streams.
  */
-export function createApi(base: string, onSessionEnd: () => void, patienceMs = PATIENCE_MS) {
+export function createApi(base: string, onSessionEnd: () => void, patienceMs?: number) {
   async function request(path: string, { method = "GET", body, accept, signal }: Options = {}): Promise<Response> {
     try {
       return await fetch(`${base}${path}`, {
@@ -75,7 +77,7 @@ export function createApi(base: string, onSessionEnd: () => void, patienceMs = P
         headers: { ...(accept && { Accept: accept }), ...(body && { "Content-Type": "application/json" }) },
         body: body ? JSON.stringify(body) : null,
         credentials: base ? "include" : "same-origin",
-        signal: signal ?? AbortSignal.timeout(patienceMs),
+        signal: signal ?? AbortSignal.timeout(patienceMs ?? PATIENCE_MS),
       });
     } catch (fault) {
       throw new ApiError(isTimeout(fault) ? TOO_LATE : NO_CONNECTION);
@@ -114,7 +116,8 @@ export function createApi(base: string, onSessionEnd: () => void, patienceMs = P
     stop: AbortController,
   ): AsyncGenerator<ChatEvent> {
     const giveUp = () => stop.abort(new ApiError(TOO_LATE));
-    let timer = setTimeout(giveUp, patienceMs);
+    const patience = patienceMs ?? CHAT_PATIENCE_MS;
+    let timer = setTimeout(giveUp, patience);
     try {
       const answer = await call("/api/chat", {
         method: "POST",
@@ -125,7 +128,7 @@ export function createApi(base: string, onSessionEnd: () => void, patienceMs = P
       if (answer.body === null) throw new ApiError(BROKEN_OFF);
       for await (const event of readChat(answer.body)) {
         clearTimeout(timer);
-        timer = setTimeout(giveUp, patienceMs);
+        timer = setTimeout(giveUp, patience);
         yield event;
       }
     } catch (fault) {
