@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from seatrial.app import App
 from seatrial.checks.markdown import Page, Span, read_page
-from seatrial.checks.mentions import Known, arguments, commands_of, placeholders, read_documents, read_numbers, words_in
+from seatrial.checks.mentions import Known, arguments, commands_of, known_of, placeholders, read_documents, read_numbers, words_in
 
 
 def ask(chain: Sequence[str]) -> str | None:
@@ -129,3 +131,30 @@ def test_words_are_those_of_code_not_of_documents(tmp_path: Path) -> None:
 def test_nothing_behind_two_dashes_is_looked_at(known: Known) -> None:
     (command,) = commands_of(Span("kubectl exec deploy/shop-api -- cat docker/gone deploy/gone", 1))
     assert list(arguments(command, known)) == [("Deployment shop-api", None)]
+
+
+def test_what_an_application_has_is_collected(tmp_path: Path, app: App) -> None:
+    for name, text in {
+        "chart/Chart.yaml": "name: chart\n",
+        "chart/values.yaml": "api:\n  port: 9001\n  env: {A_B: x}\n",
+        "tox.ini": "[testenv:e2e]\n",
+        "web/package.json": '{"dependencies": {"next": "^16.4.6"}}',
+        "db/Dockerfile": "FROM postgres:16-alpine\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    frontend = app.components["frontend"].model_copy(update={"source": Path("web")})
+    image = app.components["backend"].image.model_copy(update={"context": Path("db")})
+    backend = app.components["backend"].model_copy(update={"image": image})
+    chart = app.chart.model_copy(update={"inventory": {"StatefulSet": ("shop-db",)}, "secrets": {"shop-keys": {}}})
+    app = app.model_copy(update={"components": {"frontend": frontend, "backend": backend}, "chart": chart})
+    app._root = tmp_path
+    catalogue = [SimpleNamespace(id="M1-PORT-01")]
+    known = known_of(SimpleNamespace(app=app, catalogue=catalogue, toolchain=None))  # type: ignore[arg-type]
+    assert known.values == {"api", "api.port", "api.env", "api.env.A_B"}
+    assert known.names == {"shop-db", "shop", "shop-keys", "shop-db-0", "data-shop-db-0"}
+    assert known.images == {"shop-frontend:1.0", "shop-backend:1.0"}
+    assert known.ports == {80, 443, 3000, 8001, 9001}
+    assert known.versions == {"Next.js": "16.4.6", "PostgreSQL": "16"}
+    assert known.environments == {"e2e"} and known.criteria == {"M1-PORT-01"}
+    assert known.variables == {"A_B"}

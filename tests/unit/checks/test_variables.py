@@ -3,11 +3,21 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from seatrial.app import App
 from seatrial.checks.markdown import Row
-from seatrial.checks.variables import Documented, judge_variables, python_variables, script_variables, variables_of
+from seatrial.checks.variables import (
+    Documented,
+    judge_variables,
+    observe_variables,
+    python_variables,
+    script_variables,
+    variables_of,
+)
 from seatrial.errors import Place
 from seatrial.verdict import Outcome
 
@@ -90,3 +100,24 @@ def test_a_row_needs_no_source_in_the_cluster_where_the_image_gives_it() -> None
 
 def test_nothing_to_judge_is_no_pass() -> None:
     assert judge_variables([]).outcome is Outcome.FAILED
+
+
+def test_sources_document_and_chart_are_read_side_by_side(tmp_path: Path, app: App, render: Any, healthy: str) -> None:
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api/main.py").write_text("import os\nos.environ['LOG_LEVEL']\nos.environ['KEY']\n")
+    table = "| variable | purpose | default | required | source |\n|---|---|---|---|---|\n"
+    (tmp_path / "api/README.md").write_text(
+        f"{table}| `LOG_LEVEL` | a | b | no | ConfigMap |\n| `KEY` | a | b | yes | ConfigMap |\n"
+    )
+    source = app.components["backend"].model_copy(update={"source": Path("api")})
+    app = app.model_copy(update={"components": {"backend": source}})
+    app._root = tmp_path
+    container = "        - name: backend\n"
+    given = f"""{container}          env:
+            - {{name: KEY, valueFrom: {{secretKeyRef: {{name: shop-keys, key: KEY}}}}}}
+            - {{name: LOG_LEVEL, valueFrom: {{configMapKeyRef: {{name: shop-settings, key: LOG_LEVEL}}}}}}
+"""
+    (seen,) = observe_variables(SimpleNamespace(app=app, rendered=render(healthy, container, given)))  # type: ignore[arg-type]
+    assert sorted(seen.read) == ["KEY", "LOG_LEVEL"] and seen.rows is not None
+    assert {name: kind for name, kind in seen.given.items() if name in seen.read} == {"KEY": "Secret", "LOG_LEVEL": "ConfigMap"}
+    assert "backend / KEY" in judge_variables([seen]).reason
