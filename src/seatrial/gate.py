@@ -294,8 +294,8 @@ def exit_code(
 ) -> ExitCode:
     """The run's exit code.
 
-    Where the engine or the cluster did not come up, that trouble's class; else 1 for an unexpected verdict and 5 where nothing
-    was judged; with ``sign_off`` also 6 while a gate is held.
+    Where the engine, the cluster or a program was not to be had, that trouble's class; else 1 for an unexpected verdict and 5
+    where nothing was judged; with ``sign_off`` also 6 while a gate is held.
     """
     trouble = next((record.data["trouble"] for record in records if record.kind == "end" and record.data.get("trouble")), None)
     if trouble is not None:

@@ -271,11 +271,14 @@ class Bench:
         return self.outcomes()
 
     def _trouble(self) -> ExitCode | None:
-        """The class of what kept the engine or the cluster from coming up, where one of them did not."""
-        for name in ("engine", "cluster"):
+        """The class of what the application has no part in: no engine, no cluster, or a program that is not to be had."""
+        for name in STAGES:
             failure = self.world.scheduler.failure(name)
-            if failure is not None and failure.stage == name and isinstance(failure.cause, SeatrialError):
-                return failure.cause.exit_code
+            if failure is None or failure.stage != name or not isinstance(failure.cause, SeatrialError):
+                continue
+            code = failure.cause.exit_code
+            if name in ("engine", "cluster") or code in (ExitCode.MACHINE, ExitCode.TOOLCHAIN):
+                return code
         return None
 
     def outcomes(self) -> Outcomes:
