@@ -237,6 +237,8 @@ class Renderer:
         """A refusal that no placeholder helps against, as a finding or, where the chart only asks for values, as a note."""
         outcome = shown.outcome
         place = replace(error.place, path=self._original(error.place.path)) if error.place else Place(self.chart.folder)
+        if place.path == self.chart.folder:
+            place = Place(self.chart.folder / CHART)
         subject = f"chart {self.chart.name}"
         if place.column is not None and "> fails: " not in error.message:
             using = f" of {shown.setting}" if shown.setting else ""

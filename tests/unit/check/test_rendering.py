@@ -88,9 +88,9 @@ def test_a_rendering_without_end_is_cut_off(show: Callable[..., Shown], monkeypa
 
 
 def test_a_rendering_that_takes_all_memory_is_told(show: Callable[..., Shown]):
-    assert said(show("sys.exit('fatal error: runtime: out of memory')")) == [
-        "C-ENDLESS takes more memory to render than a chart may"
-    ]
+    shown = show("sys.exit('fatal error: runtime: out of memory')")
+    assert said(shown) == ["C-ENDLESS takes more memory to render than a chart may"]
+    assert shown.outcome.seen[0].finding.place.path.name == "Chart.yaml", "a finding is in a file, not in a folder"
 
 
 def test_a_helmignore_that_ignores_the_chart_is_named_by_its_line(show: Callable[..., Shown]):

@@ -109,8 +109,11 @@ def target_port(graph: Graph) -> Iterator[Hit]:
     """
     for edge in graph.dangling(Relation.TARGETS):
         what = f"targetPort {edge.wanted} is opened by no container of the selected pods; they open {either(edge.beside)}"
-        hit = at(edge, what, "Every connection to that port of the Service is refused.")
-        yield replace(hit, group=Group.HYGIENE) if _may_open(graph, edge) else hit
+        if _may_open(graph, edge):
+            hit = at(edge, what, "If nothing listens there all the same, every connection to that port is refused.")
+            yield replace(hit, group=Group.HYGIENE)
+        else:
+            yield at(edge, what, "Every connection to that port of the Service is refused.")
 
 
 def _may_open(graph: Graph, edge: Edge) -> bool:
