@@ -360,6 +360,7 @@ class Documents(_Model):
         folder, tests, reports: folders that the workspace has.
         readme: what somebody reads first.
         runbook: what operators do, and how.
+        troubleshooting: symptoms, checks and solutions; None where the readme has them all.
         analysis: what the sources of frontend and backend say; ``python -m seatrial.checks.sources`` writes it.
         environment: component -> document with the table of variables that it reads; by default the README.md of its source.
         specifications: one document each.
@@ -374,6 +375,7 @@ class Documents(_Model):
     reports: Path = Path("reports")
     readme: Path = Path("README.md")
     runbook: Path = Path("docs/runbook.md")
+    troubleshooting: Path | None = None
     analysis: Path = Path("docs/analysis.md")
     environment: Mapping[DnsLabel, Path] = Field(default_factory=dict)
     specifications: tuple[Path, ...] = ()

@@ -393,9 +393,10 @@ class Handbook:
 
 
 def observe_handbook(world: World) -> Handbook:
-    """Read README and runbook, and look up what they name."""
+    """Read README and runbook, and the troubleshooting that README leads to, and look up what they name."""
     documents = world.app.documents
-    pages, absent = _pages(world, (documents.readme, documents.runbook))
+    more = (documents.troubleshooting,) if documents.troubleshooting else ()
+    pages, absent = _pages(world, (documents.readme, documents.runbook, *more))
     missing: list[Fault] = []
     if documents.readme in pages:
         missing += untold(pages[documents.readme], README)
@@ -438,7 +439,7 @@ def _shows(page: Page, section: Section) -> bool:
 def judge_handbook(seen: Handbook) -> Verdict:
     """M5-DOC-01: README and runbook speak of all that they must, and name only what is."""
     faults = [*_absent(seen.absent, "the handbook"), *seen.missing, *seen.read.faults]
-    told = [Evidence(f"{seen.read.judged} {FOUND} looked up in README and runbook"), *_asked(seen.read)]
+    told = [Evidence(f"{seen.read.judged} {FOUND} looked up"), *_asked(seen.read)]
     return judge(seen.read.judged, FOUND, faults, evidence=told)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.app import App
+from seatrial.app import App, Documents
 from seatrial.chart.values import Leaf
 from seatrial.checks import documents
 from seatrial.checks.documents import (
@@ -265,3 +265,20 @@ def test_differences_and_gaps_fail(tmp_path: Path, old: str, new: str, says: str
 
 def test_a_chart_without_a_readme_fails() -> None:
     assert judge_reference(Reference(None, (), LEAVES)).outcome is Outcome.FAILED
+
+
+def test_the_handbook_is_readme_runbook_and_troubleshooting(tmp_path: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = "".join(f"## {words[0]}\n\nText.\n\n" for words in documents.README.values())
+    runbook = "".join(f"## {words[0]}\n\n```sh\ntrue\n```\n\n" for words in RUNBOOK.values())
+    page(tmp_path, readme, "README.md")
+    page(tmp_path, runbook, "run.md")
+    page(tmp_path, "It is on port 8000. TBD\n", "trouble.md")
+    places = Documents(runbook=Path("run.md"), troubleshooting=Path("trouble.md"))
+    app = app.model_copy(update={"documents": places})
+    app._root = tmp_path
+    monkeypatch.setattr(documents, "known_of", lambda world: Known(tmp_path, frozenset(), ports=frozenset({80})))
+    seen = documents.observe_handbook(SimpleNamespace(app=app))  # type: ignore[arg-type]
+    assert (seen.absent, [fault.found for fault in seen.missing]) == ((), ["the placeholder TBD"])
+    assert [fault.found for fault in seen.read.faults] == ["port 8000"]
+    (tmp_path / "run.md").unlink()
+    assert documents.observe_handbook(SimpleNamespace(app=app)).absent == (Path("run.md"),)  # type: ignore[arg-type]
