@@ -18,7 +18,7 @@ AT_ONCE = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 """The other cores are for the build and the journeys: on an overloaded machine tests that measure time fail."""
 SECONDS = 1800.0
 """Until a check counts as stuck, also on a machine that is busy with other things."""
-PYTEST = ("pytest", "-p", "no:cacheprovider", "--color=no", "-rs", "--durations=15")
+PYTEST = ("pytest", "-p", "no:cacheprovider", "--color=no", "-rfEs", "--durations=15")
 ENVIRONMENT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost", "NO_COLOR": "1", "FORCE_COLOR": "0"}
 """What listens on this machine is reached without a proxy, and logs are plain text."""
 

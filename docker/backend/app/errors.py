@@ -92,7 +92,9 @@ async def _http_exception(request: Request, error: Any) -> JSONResponse:
         # The router names the methods of the first route for the path; Allow must name those of all (RFC 9110, 10.2.1).
         known = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""))
         headers = {"Allow": ", ".join(sorted(map(str.upper, known)))} if known else headers
-    return ApiError(status, status.name.lower(), f"{error.detail}.", headers).response()
+    # http.HTTPStatus gave 413 another name in Python 3.13, and who sends a length beforehand is told the same.
+    code = "body_too_large" if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else status.name.lower()
+    return ApiError(status, code, f"{error.detail}.", headers).response()
 
 
 async def _invalid_request(_: Request, error: Any) -> JSONResponse:

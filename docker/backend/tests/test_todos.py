@@ -120,7 +120,7 @@ def test_too_large_a_body_without_length_is_413(client: TestClient) -> None:
 
     answer = client.post("/api/todos", content=pieces(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
-    assert code(answer) == "content_too_large"
+    assert code(answer) == "body_too_large"
 
 
 def test_unknown_path_and_wrong_method_are_json(client: TestClient) -> None:
