@@ -144,7 +144,8 @@ def groups(files: Sequence[Path], root: Path, objects: Mapping[Path, frozenset[K
     """Manifests that are applied together: all of them, unless two folders define the same object.
 
     ``k8s/`` and ``backend/k8s`` belong together; ``k8s/dev`` and ``k8s/prod``, which define the same Deployments, are
-    alternatives, and what lies elsewhere goes with each of them. Examples that have nothing to do with each other are kept
+    alternatives, and what lies elsewhere goes with each of them. A folder that replaces a few objects of another one, in one
+    namespace, goes with the others of that one. Examples that have nothing to do with each other are kept
     apart: only what lies above a folder goes with it.
 
     Args:
@@ -170,12 +171,26 @@ def groups(files: Sequence[Path], root: Path, objects: Mapping[Path, frozenset[K
         return [[*above, *group] for name in below for group in groups(below[name], root / name, objects)]
     common = [path for path in files if path.parent == root or path.relative_to(root).parts[0] not in rivals]
     found = []
-    for group in (group for name in rivals for group in groups(below[name], root / name, objects)):
-        own = frozenset[Key]().union(*(objects[path] for path in group))
-        found.append([*(path for path in common if not objects[path] & own), *group])
+    for name in rivals:
+        whole = [other for other in rivals if other != name and _changes_little(defined[name], defined[other])]
+        rest = [path for other in whole for path in below[other]]
+        for group in groups(below[name], root / name, objects):
+            own = frozenset[Key]().union(*(objects[path] for path in group))
+            found.append([*(path for path in (*common, *rest) if not _replaced(objects[path], own)), *group])
     told = {path for group in found for path in group}
     alone = [] if told.issuperset(common) else [common]  # a file beside the folders that is another version of them all
     return [*found, *alone]
+
+
+def _replaced(one: frozenset[Key], other: frozenset[Key]) -> bool:
+    """Whether at least half of what a file defines is defined anew."""
+    return bool(one & other) and 2 * len(one & other) >= len(one)
+
+
+def _changes_little(one: frozenset[Key], other: frozenset[Key]) -> bool:
+    """Whether a folder replaces a few objects of another one and needs its others: a namespace holds the two together."""
+    named = any(namespace not in ("", "default") for _, namespace, _ in one & other)
+    return named and 2 * len(one & other) < max(len(one), len(other))
 
 
 def _is_collection(defined: Mapping[str, frozenset[Key]], split: Sequence[str]) -> bool:

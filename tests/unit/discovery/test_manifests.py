@@ -111,3 +111,12 @@ def test_a_file_that_holds_everything_is_an_alternative_to_the_folders():
     whole, one, two, scale = root / "all.yaml", root / "plain/a.yaml", root / "traced/a.yaml", root / "scale/a.yaml"
     objects = {whole: keys("web", "db"), one: keys("web", "db"), two: keys("web"), scale: keys("limits")}
     assert groups(sorted(objects), root, objects) == [[scale, one], [scale, two], [whole, scale]]
+
+
+def test_a_folder_that_replaces_a_few_objects_goes_with_the_others():
+    root = Path("/r")
+    web, rest, other = root / "plain/web.yaml", root / "plain/rest.yaml", root / "traced/web.yaml"
+    objects = {web: keys("web"), rest: keys("api", "db", "mail"), other: keys("web", "tracer")}
+    named = {path: frozenset((kind, "shop", name) for kind, _, name in held) for path, held in objects.items()}
+    assert groups(sorted(named), root, named) == [[rest, web], [rest, other]]
+    assert groups(sorted(objects), root, objects) == [[rest, web], [other]], "without a namespace they have nothing in common"
