@@ -17,7 +17,7 @@ from seatrial.discovery.tree import text_of
 from seatrial.wiring.given import Given, Health, Rendering
 from seatrial.wiring.imagenames import parse_image
 from seatrial.wiring.judge import Wiring, judge
-from seatrial.wiring.picture import picture
+from seatrial.wiring.painting import picture
 
 MADE = "made beforehand"
 """What the wiring says of references whose target somebody else makes."""
@@ -59,6 +59,7 @@ def judge_chart(
     given = given_of(chart, shown, found, second=second, leaves=leaves, beside=beside)
     given = replace(given, elsewhere=elsewhere, lacking=lacking)
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}
+    given = replace(given, beside=frozenset(others))
     outcome = _outcome(judge(given), others, f"chart {chart.name}" + (f" with {shown.setting}" if shown.setting else ""))
     if second is not None:
         # The release is put where its objects say that they go; whether they all say so shows when it goes elsewhere.
@@ -128,6 +129,7 @@ def judge_manifests(
             templates=texts(item.template for item in objects),
             dockerfiles=[each.parsed for each in found.dockerfiles if each.parsed],
             built=_built(found),
+            beside=frozenset(item.template for item in others),
             elsewhere=elsewhere,
         )
     )

@@ -59,6 +59,7 @@ class Given:
         dockerfiles: those of the application, parsed.
         built: image repository -> path of its Dockerfile, where that is known; others are told by their folder's name.
         health: of the components whose health endpoints are declared.
+        beside: files of objects that may go to the same cluster and are no part of what is judged.
         elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how.
         lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
@@ -73,6 +74,7 @@ class Given:
     dockerfiles: Sequence[Dockerfile] = ()
     built: Mapping[str, Path] = field(default_factory=dict)
     health: Sequence[Health] = ()
+    beside: frozenset[Path] = frozenset()
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
     lacking: frozenset[str] = frozenset()
     ingress_classes: frozenset[str] | None = None

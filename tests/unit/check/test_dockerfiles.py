@@ -44,6 +44,12 @@ def test_one_that_cannot_be_read(said: Callable[..., list[str]]):
     assert said({"Dockerfile": ""}) == ["Dockerfile:None D-PARSE has no FROM"]
 
 
+@pytest.mark.parametrize("switch", ["yes", "no", "true"])
+def test_a_switch_is_no_secret_whatever_its_name(switch: str, said: Callable[..., list[str]]):
+    text = HEALTHY.replace("USER 1001", f"ENV ALLOW_EMPTY_PASSWORD={switch}\nUSER 1001")
+    assert said({**FILES, "Dockerfile": text}) == []
+
+
 def test_what_a_makefile_makes_is_hygiene(said: Callable[..., list[str]]):
     changed = {**FILES, "Dockerfile": HEALTHY.replace("COPY src ./src", "COPY server ./server")}
     assert any("D-COPY-MISSING" in line for line in said(changed))

@@ -39,6 +39,8 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
         fields = {**fields, "templates": {Path(path): text for path, text in fields["templates"].items()}}
     if "lacking" in fields:
         fields = {**fields, "lacking": frozenset(fields["lacking"])}
+    if "beside" in fields:
+        fields = {**fields, "beside": frozenset(map(Path, fields["beside"]))}
     if "elsewhere" in fields:
         fields = {**fields, "elsewhere": {tuple(name.split()): why for name, why in fields["elsewhere"].items()}}
     return fields

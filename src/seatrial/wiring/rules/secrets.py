@@ -49,10 +49,10 @@ def secret_name(name: str) -> bool:
 
 
 def _open(value: str) -> bool:
-    """Whether a value tells nothing: empty, a number, a switch, or taken from elsewhere."""
+    """Whether a value tells nothing: empty, a number, a switch, a path, or taken from elsewhere."""
     bare = value.strip()
     return not bare or bare.lower() in ("true", "false", "yes", "no", "on", "off", "none", "null") or bare.isdigit() or bool(
-        references_in(bare) or re.fullmatch(r"\$\{?\w+\}?|\*+", bare)
+        references_in(bare) or re.fullmatch(r"\$\{?\w+\}?|\*+|(?:/[a-z0-9._-]+){2,}/?", bare)
     )  # fmt: skip
 
 

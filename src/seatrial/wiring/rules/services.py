@@ -66,7 +66,8 @@ def mixed(graph: Graph) -> Iterator[Hit]:
     """
     for service in graph.services:
         # Of two that have one name the cluster keeps one.
-        named = {graph.shelf.title(each.item): each for each in service.workloads if each.lasting and _receives(service, each)}
+        lasting = [each for each in service.workloads if each.lasting and _receives(service, each)]
+        named = {graph.shelf.title(each.item): each for each in lasting if each.item.template not in graph.given.beside}
         several = list(named.values())
         components = {workload.component for workload in several}
         one = len(components) == 1 and components != {""}
