@@ -173,7 +173,8 @@ _SECRET_NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|SECRET_?KEY)$", re.IGNORECASE
 )
 _NO_SECRET = re.compile(
-    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/.*|.*\$.*|(?i:dummy|placeholder|unused|build|test|fake|example|x+|\*+).*|<.*>", re.DOTALL
+    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/.*|.*\$.*|(?i:dummy|placeholder|unused|build|test|fake|example|x+|\*+).*|<.*>",
+    re.DOTALL,
 )
 """Values under such a name that give nothing away."""
 _SAMPLE = re.compile(r".*(?:example|sample|template|dist|defaults?|schema)$", re.IGNORECASE)
