@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -106,10 +106,13 @@ def render_all(found: Holdings, helm: Helm, kube_version: str, scratch: Path, po
         bench.shown.append(shown)
     for bench, second in zip(benches, pool.map(_second, benches), strict=True):
         bench.second = second
-    every = [(bench, shown) for bench in benches for shown in bench.rendered]
-    for (_, shown), linted in zip(every, pool.map(lambda job: job[0].renderer.lint(job[1]), every), strict=True):
-        shown.outcome.add(linted)
     return benches
+
+
+def lint_all(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> list[tuple[str, Future[Outcome]]]:
+    """What ``helm lint`` adds to everything that was rendered, with its setting; nothing waits for it."""
+    every = [(bench, shown) for bench in benches for shown in bench.rendered]
+    return [(shown.setting, pool.submit(bench.renderer.lint, shown)) for bench, shown in every]
 
 
 def _bench(found: Holdings, chart: FoundChart, helm: Helm, kube_version: str, scratch: Path) -> Bench:

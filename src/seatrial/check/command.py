@@ -41,11 +41,12 @@ def check(path: Path, *, form: str | None, output: Path | None, since: str | Non
         the exit code, as docs/exit-codes.md says.
     """
     with _tree(path) as tree:
-        report, compared = _judged(tree), ""
+        # Waivers first: whether one still waives something is seen from everything that was found.
+        report, compared = _judged(tree).with_waivers(datetime.date.today()), ""
         if since is not None:
             with changes.tree_at(tree.root, since) as base:
                 report, compared = report.worse_than(_judged(walk(base.folder))), base.commit
-    report = report.with_waivers(datetime.date.today()).seen_from(Path.cwd())
+    report = report.seen_from(Path.cwd())
     if graph is not None:
         from seatrial.check.outputs.graph import drawn
 

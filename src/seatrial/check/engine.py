@@ -72,11 +72,14 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         judged = [each for bench in benches for each in bench.forms()]
         judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
         scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles))
+        linted = charts.lint_all(benches, pool)
         installed = [item for bench in benches for item in bench.objects]
         outcome = charts.judge_all(found, benches, loose, schemas)
         outcome.add(manifests.judge_all(found, loose, installed, schemas))
         for each in found.dockerfiles:
             outcome.found(judge_dockerfile(each, tree))
+        for setting, lint in linted:
+            outcome.add(lint.result(), setting)
         outcome.add(linting.result())
         outcome.add(scanning.result())
     outcome.notes += [*_undefined([*installed, *loose.objects]), *_left_out(found)]

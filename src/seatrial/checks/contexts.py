@@ -8,13 +8,16 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from seatrial import process
 from seatrial.app import Image
 from seatrial.errors import Place, ProcessError
 from seatrial.tools.docker import Docker
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+
+if TYPE_CHECKING:  # `seatrial check` uses this module too, and a world takes long to import
+    from seatrial.world import World
 
 PROBE = "FROM scratch\nCOPY . /\n"
 """A Dockerfile that takes all that the engine is given."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial.chart.render import Rendered, render
 from seatrial.chart.values import leaves
 from seatrial.tools.helm import Helm
-from seatrial.world import World
+
+if TYPE_CHECKING:  # `seatrial check` uses this module too, and a world takes long to import
+    from seatrial.world import World
 
 _SECRET = re.compile(r"secret|password|token|credential|apikey", re.IGNORECASE)
 

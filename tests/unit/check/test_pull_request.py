@@ -76,6 +76,17 @@ def test_a_second_fault_of_a_kind_counts_beside_the_first(pull_request: Any):
     assert code == ExitCode.UNMET and len(results) == 1 and "8888" in results[0]["message"]["text"]
 
 
+def test_a_waiver_of_what_did_not_change_is_no_idle_waiver(run: Run, tmp_path: Path):  # noqa: F811
+    settings = "seatrial: 1\nname: shop\nnamespace: shop\nchart: {path: chart, release: shop}\n"
+    waivers = "waivers: [{criterion: W-SERVICE-PORT, reason: known and being mended, owner: me, expires: 2999-01-01}]\n"
+    files = {**BROKEN, "seatrial.yaml": settings + waivers}
+    run(files)
+    for arguments in (["init"], ["add", "."], ["commit", "-m", "base"]):
+        git(tmp_path / "repository", *arguments)
+    code, text = run(files, since="HEAD")
+    assert code == ExitCode.OK and "waives nothing" not in text
+
+
 def test_a_new_file_with_a_fault_counts(pull_request: Any):
     claim = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n    - {name: a, image: 'x.example/a:1', volumeMounts: [{name: v, mountPath: /v}]}\n"
     code, results = pull_request(HEALTHY, {"k8s/pod.yaml": claim})

@@ -1,0 +1,218 @@
+"""How long `seatrial check` takes, against checkov on the same files and the same machine: ``python benchmarks/check.py``.
+
+Every ratio comes from one run: the two sides take turns, and the medians are compared, so that other work on the machine meets
+both. It prints one line for each goal, and ends with 1 where one is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from seatrial.chart.objects import ChartObject, parse
+from seatrial.check.objects import Schemas, judge_object
+from seatrial.check.scanners import Judged
+from seatrial.check.scanners import scan as scan_all
+from seatrial.discovery.holdings import discover
+from seatrial.discovery.tree import walk
+from seatrial.sabotage.runner import copy_application
+from seatrial.toolchain import Toolchain
+from seatrial.tools.helm import Helm
+from seatrial.wiring.given import Given, Rendering
+from seatrial.wiring.judge import judge
+from seatrial.wiring.places import Places
+from seatrial.wiring.shelf import Shelf
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-c", "from seatrial.cli import main; main()"]
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: "{{ .Release.Name }}-%(part)s"}
+spec:
+  selector: {app.kubernetes.io/instance: "{{ .Release.Name }}", part: %(part)s}
+  ports: [{name: http, port: 80, targetPort: http}]
+"""
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}-%(part)s"}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app.kubernetes.io/instance: "{{ .Release.Name }}", part: %(part)s}}
+  template:
+    metadata: {labels: {app.kubernetes.io/instance: "{{ .Release.Name }}", part: %(part)s}}
+    spec:
+      containers:
+        - name: %(part)s
+          image: example.com/%(part)s:1.0.0
+          ports: [{name: http, containerPort: 8080}]
+          envFrom: [{configMapRef: {name: "{{ .Release.Name }}-%(part)s"}}]
+          readinessProbe: {httpGet: {path: /ready, port: http}}
+          resources: {requests: {cpu: 10m, memory: 16Mi}, limits: {memory: 32Mi}}
+"""
+SETTINGS = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-%(part)s"}
+data: {API_URL: "http://{{ .Release.Name }}-%(other)s"}
+"""
+PARTS = ("web", "api")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One goal: what, its limit, and what was seen in the same unit."""
+
+    what: str
+    limit: float
+    unit: str
+    seen: float
+    how: str
+
+    def __str__(self) -> str:
+        mark = "met" if self.seen <= self.limit else "MISSED"
+        return f"{self.what:48} goal {self.limit:4.1f} {self.unit:9} seen {self.seen:5.2f}  {mark:6} {self.how}"
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def check(folder: Path) -> None:
+    """`seatrial check` as a user calls it; faults in what is judged are no fault here."""
+    done = subprocess.run([*COMMAND, "check", str(folder), "--format", "json"], capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"check ended with {done.returncode}: {done.stderr[-300:]}")
+
+
+def rendered(folder: Path, helm: Helm, namespace: str, values: Sequence[Path] = ()) -> list[ChartObject]:
+    text = helm.template(folder, release=namespace, namespace=namespace, values=values, kube_version="1.34.4")
+    return list(parse(text, chart=folder))
+
+
+def scanner(toolchain: Toolchain, folder: Path, objects: Sequence[ChartObject]) -> Callable[[], object]:
+    """checkov alone, on the Dockerfiles of a folder and on objects, as `check` calls it."""
+    program = toolchain.tool("checkov").path
+    found = discover(walk(folder)).dockerfiles
+    judged = [Judged(item, item.subject, "", Places({}, {})) for item in objects]
+    return lambda: scan_all(program, found, judged, {each.path: each.path.name for each in found})
+
+
+def own_repository(toolchain: Toolchain, helm: Helm, scratch: Path, rounds: int) -> list[Line]:
+    """Our repository: the first time against checkov alone, and again while nothing changes."""
+    objects = rendered(ROOT / "helm-chart", helm, "todo-app", [ROOT / "helm-chart/values-test.yaml"])
+    checkov = scanner(toolchain, ROOT, objects)
+    first, again, alone = [], [], []
+    for number in range(rounds):
+        folder = scratch / f"own-{number}" / "main"  # nothing is remembered of a folder that is new
+        copy_application(ROOT, folder)
+        first.append(seconds(lambda folder=folder: check(folder)))  # type: ignore[misc]
+        again.append(seconds(lambda folder=folder: check(folder)))  # type: ignore[misc]
+        alone.append(seconds(checkov))
+    whole, only = statistics.median(first), statistics.median(alone)
+    return [
+        Line("our repository, against checkov alone", 1.1, "times", whole / only, f"{whole:.1f} s against {only:.1f} s"),
+        Line("our repository, unchanged", 1.0, "s", statistics.median(again), f"median of {rounds}"),
+    ]
+
+
+def write_chart(folder: Path, name: str) -> None:
+    """A chart of two parts that call each other."""
+    (folder / "templates").mkdir(parents=True)
+    (folder / "Chart.yaml").write_text(f"apiVersion: v2\nname: {name}\nversion: 1.0.0\n")
+    (folder / "values.yaml").write_text("replicas: 2\n")
+    for part, other in zip(PARTS, reversed(PARTS), strict=True):
+        text = "---\n".join(template % {"part": part, "other": other} for template in (SERVICE, DEPLOYMENT, SETTINGS))
+        (folder / "templates" / f"{part}.yaml").write_text(text)
+
+
+def many_charts(toolchain: Toolchain, helm: Helm, scratch: Path, count: int, rounds: int) -> Line:
+    """A repository of many charts, against one call of checkov over all that they render."""
+    objects: list[ChartObject] = []
+    for number in range(count):
+        write_chart(scratch / "charts" / f"c{number:03}", f"c{number:03}")
+        objects += rendered(scratch / "charts" / f"c{number:03}", helm, f"c{number:03}")
+    checkov = scanner(toolchain, scratch / "charts", objects)
+    whole, only = [], []
+    for number in range(rounds):
+        folder = scratch / f"many-{number}" / "charts"
+        shutil.copytree(scratch / "charts", folder)
+        whole.append(seconds(lambda folder=folder: check(folder)))  # type: ignore[misc]
+        only.append(seconds(checkov))
+    one, other = statistics.median(whole), statistics.median(only)
+    how = f"{one:.1f} s against {other:.1f} s, {len(objects)} objects"
+    return Line(f"{count} charts, against one call of checkov", 2.0, "times", one / other, how)
+
+
+def many_objects(helm: Helm, scratch: Path, count: int, rounds: int) -> Line:
+    """Our own checks and the graph on many objects of one release; processor time, what other work takes is not in it."""
+    write_chart(scratch / "one", "one")
+    texts = [item.raw for item in rendered(scratch / "one", helm, "one")]
+    streams = [
+        yaml.safe_dump_all(texts).replace("one-", f"r{number}-").replace(": one\n", f": r{number}\n")
+        for number in range(count // 6)
+    ]
+    objects = list(
+        parse("---\n".join(f"# Source: one/templates/r{n}.yaml\n{s}" for n, s in enumerate(streams)), chart=scratch / "one")
+    )
+    schemas = Schemas("1.34.4")
+    taken = []
+    for _ in range(rounds):
+        began = time.process_time()
+        rendering = Rendering("one", "one", objects)
+        shelf, places = Shelf(rendering), Places({}, {})
+        for item in objects:
+            list(judge_object(item, shelf.title(item), places, schemas))
+        wiring = judge(Given(rendering))
+        taken.append(time.process_time() - began)
+    edges = sum(len(each) for each in wiring.graph.edges.values())
+    grave = [finding for finding in wiring.findings if finding.group.rank < 2]
+    if len(objects) < count - 6 or edges < count or grave:
+        raise SystemExit(f"{len(objects)} objects, {edges} references, {len(grave)} grave findings: that is not what was meant")
+    how = f"processor time, {len(objects)} objects, {edges} references"
+    return Line(f"own checks and graph on {count} objects", 1.0, "s", statistics.median(taken), how)
+
+
+def help_text(rounds: int) -> Line:
+    program = shutil.which("seatrial", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    argv = [program, "--help"] if program else [*COMMAND, "--help"]
+    taken = [seconds(lambda: subprocess.run(argv, capture_output=True, check=True)) for _ in range(rounds)]
+    return Line("seatrial --help", 0.3, "s", statistics.median(taken), f"median of {rounds}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured (default: 3)")
+    parser.add_argument("--charts", type=int, default=100)
+    parser.add_argument("--objects", type=int, default=1000)
+    options = parser.parse_args()
+    toolchain = Toolchain()
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
+    with tempfile.TemporaryDirectory(prefix="seatrial-benchmark-") as folder:
+        scratch, helm = Path(folder).resolve(), Helm(toolchain.tool("helm").path)
+        lines = [help_text(options.rounds), many_objects(helm, scratch, options.objects, options.rounds)]
+        print(*lines, sep="\n", flush=True)
+        own = own_repository(toolchain, helm, scratch, options.rounds)
+        print(*own, sep="\n", flush=True)
+        many = many_charts(toolchain, helm, scratch, options.charts, options.rounds)
+        print(many, flush=True)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    return int(any(line.seen > line.limit for line in [*lines, *own, many]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
