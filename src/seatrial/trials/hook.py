@@ -9,7 +9,7 @@ from seatrial.cluster.waiting import desired
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, steady
-from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
 
 GONE_SECONDS = 60.0
@@ -23,16 +23,20 @@ def observe_hook(world: World) -> dict[str, Any]:
     In this order, so that the healthy run is not disturbed by a trial of another component that began at the same time.
 
     Returns:
-        ``healthy`` and ``broken`` (passed, seconds, last lines of output), ``kept`` (policies and quotas before, between and
-        after), ``limit`` (seconds).
+        ``tests`` (names of the chart's test hooks; where there are none nothing is run and this is all), ``healthy`` and
+        ``broken`` (passed, seconds, last lines of output), ``kept`` (policies and quotas before, between and after), ``limit``
+        (seconds), ``component`` (the one that was scaled).
     """
     kube, app, helm = world.kube, world.app, world.helm
+    tests = [item.name for item in world.rendered.objects if "test" in item.hooks]
+    if not tests:
+        return {"tests": []}
     limit = float(world.limit("M3-HOOK-02", "answer"))
     name = next(iter(app.having("frontend")))
     workload = live.workload_of(kube, app, name)
     if workload is None:
         raise ClusterError(f"component {name} has no workload to scale", todo="Label it app.kubernetes.io/component.")
-    seen: dict[str, Any] = {"component": name, "limit": limit, "kept": [_kept(kube, app.namespace)]}
+    seen: dict[str, Any] = {"tests": tests, "component": name, "limit": limit, "kept": [_kept(kube, app.namespace)]}
     scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
     try:
         kube.scale(*scaled, 0)
@@ -77,6 +81,8 @@ def _remove_test_pods(kube: Kube, world: World) -> None:
 
 def judge_hook(seen: Mapping[str, Any]) -> Verdict:
     """M3-HOOK-02: passes in time when healthy, fails when broken, with policies and quota in place all the while."""
+    if not seen["tests"]:
+        return not_applicable("the chart renders no test hook")
     faults, limit = [], seen["limit"]
     healthy, broken = seen["healthy"], seen["broken"]
     if not healthy["passed"]:

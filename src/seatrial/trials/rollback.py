@@ -40,7 +40,7 @@ def observe_rollback(world: World) -> dict[str, Any]:
     """
     app = world.app
     walked = journeys.provable(app)
-    missing = [] if walked else ["a journey with a proof, and data: nothing could be written under either revision"]
+    missing = [] if walked else ["journeys with a proof, and data: nothing could be written under either revision"]
     missing += [] if app.upgrade else ["upgrade: there is no second revision to come back from"]
     missing += [] if app.ingress else ["ingress: there is no edge to watch"]
     if missing:

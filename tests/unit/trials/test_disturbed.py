@@ -124,6 +124,10 @@ def test_hook_faults(recorded: Recorded) -> None:
     assert "policies and quotas" in judge_hook(seen).reason
 
 
+def test_a_chart_without_a_test_hook_is_none_that_fails() -> None:
+    assert judge_hook({"tests": []}).outcome is Outcome.NOT_APPLICABLE
+
+
 # database
 
 
