@@ -25,6 +25,10 @@ from seatrial.toolchain.model import Tool
 from seatrial.tools.docker import Docker
 from seatrial.tools.helm import Helm
 from seatrial.trials.install import install_release
+from seatrial.wiring.drawing import drawn
+from seatrial.wiring.given import Given, Rendering
+from seatrial.wiring.judge import judge
+from seatrial.wiring.painting import picture
 from seatrial.world import Release, World
 
 CRITERION_OF_STAGE: Mapping[str, str] = {
@@ -75,7 +79,7 @@ def make_images(world: World) -> dict[str, ImageBuild]:
 def render_chart(world: World) -> Rendered:
     """The chart with the trial's values."""
     chart = world.app.chart
-    return render(
+    rendered = render(
         Helm(world.toolchain.tool("helm").path),
         world.app.path(chart.path),
         release=chart.release,
@@ -83,6 +87,16 @@ def render_chart(world: World) -> Rendered:
         values=[world.app.path(path) for path in chart.values],
         kube_version=KUBERNETES_VERSION,
     )
+    _draw_wiring(world, rendered)
+    return rendered
+
+
+def _draw_wiring(world: World, rendered: Rendered) -> None:
+    """A picture of who refers to whom, for the report. It judges nothing: `seatrial check` does."""
+    made = {("Secret", name): "made before the install" for name in world.app.chart.secrets}
+    given = Given(Rendering(rendered.release, rendered.namespace, rendered.objects), elsewhere=made)
+    svg = drawn([picture(f"chart {world.app.chart.path.name}, as the trial installs it", judge(given))])
+    world.journal.write("wiring", artefact=world.artefact("wiring.svg", svg))
 
 
 def start_cluster(world: World) -> Cluster:

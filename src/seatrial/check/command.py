@@ -48,7 +48,7 @@ def check(path: Path, *, form: str | None, output: Path | None, since: str | Non
                 report, compared = report.worse_than(_judged(walk(base.folder))), base.commit
     report = report.seen_from(Path.cwd())
     if graph is not None:
-        from seatrial.check.outputs.graph import drawn
+        from seatrial.wiring.drawing import drawn
 
         _write(drawn(report.pictures), graph)
     if form is not None:

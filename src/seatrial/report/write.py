@@ -40,6 +40,7 @@ def write_reports(
         "images": [record.data for record in records if record.kind == "image"],
         "cluster": _merged(records, "cluster"),
         "proofs": [record.data for record in records if record.kind == "proof"],
+        "wiring": _drawing(folder, records),
         "end": {"problems": [], "cpu_seconds": 0.0, **_merged(records, "end")},
         "began": _moment(records[0].at) if records else "",
         "seconds": records[-1].at - records[0].at if records else 0.0,
@@ -80,6 +81,12 @@ def _environment() -> jinja2.Environment:
 
 def _says(standing: Standing) -> str:
     return "cannot tell" if standing is Standing.INCONCLUSIVE else standing.value.replace("-", " ")
+
+
+def _drawing(folder: Path, records: Sequence[Record]) -> str:
+    """The picture of the wiring as it was drawn, to stand in the page; empty where there is none."""
+    file = folder / str(_merged(records, "wiring").get("artefact", "none"))
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _merged(records: Sequence[Record], kind: str) -> Mapping[str, Any]:

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.check.outputs.graph import drawn
-from seatrial.check.outputs.layered import arrange
 from seatrial.check.report import Report, as_data, from_data
+from seatrial.wiring.drawing import drawn
+from seatrial.wiring.layered import arrange
 from seatrial.wiring.picture import Box, Line, Picture
 
 from .test_command import BROKEN, HEALTHY

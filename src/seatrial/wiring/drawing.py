@@ -14,7 +14,7 @@ from html import escape
 from itertools import pairwise
 
 from seatrial.chart.workloads import WORKLOAD_KINDS
-from seatrial.check.outputs.layered import Layout, arrange
+from seatrial.wiring.layered import Layout, arrange
 from seatrial.wiring.picture import Box, Line, Picture
 
 WIDTH, HEIGHT = 212, 52
@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 212, 52
 BETWEEN, ROW = 72, 68
 """Pixels between two columns, and from row to row."""
 MARGIN = 24
-MOST_LETTERS, MOST_SMALL = 26, 36
+MOST_LETTERS, MOST_SMALL = 26, 38
 PER_STRIP = 4
 SHORT = {
     "HorizontalPodAutoscaler": "HPA",
@@ -38,17 +38,17 @@ POLICY = "NetworkPolicy"
 COLOURS = {"Ingress": "#fff3dc", "Service": "#e5f5ea", **dict.fromkeys(WORKLOAD_KINDS, "#e4effc")}
 OTHER_COLOUR = "#f3f4f6"
 STYLE = """\
-text{font:12px system-ui,sans-serif;fill:#1f2937}
-.heading{font-size:15px;font-weight:600}
-.kind,.below{font-size:10.5px;fill:#4b5563}
-.name{font-weight:600}
-rect{stroke:#6b7280;stroke-width:1}
-path{fill:none;stroke:#7b8494;stroke-width:1.3}
-.broken rect{fill:#fdeaec;stroke:#b3132b;stroke-width:2.5}
-.missing rect{fill:#fff;stroke-dasharray:6 4}
-.broken .below,.cut text{fill:#b3132b;font-weight:600}
-.cut path{stroke:#b3132b;stroke-width:2.6;stroke-dasharray:7 4}
-.cut text{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px}
+.wiring text{font:12px system-ui,sans-serif;fill:#1f2937}
+.wiring .heading{font-size:15px;font-weight:600}
+.wiring .kind,.wiring .below{font-size:10.5px;fill:#4b5563}
+.wiring .name{font-weight:600}
+.wiring rect{stroke:#6b7280;stroke-width:1}
+.wiring path{fill:none;stroke:#7b8494;stroke-width:1.3}
+.wiring .broken rect{fill:#fdeaec;stroke:#b3132b;stroke-width:2.5}
+.wiring .missing rect{fill:#fff;stroke-dasharray:6 4}
+.wiring .broken .below,.wiring .cut text{fill:#b3132b;font-weight:600}
+.wiring .cut path{stroke:#b3132b;stroke-width:2.6;stroke-dasharray:7 4}
+.wiring .cut text{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px}
 """
 GREY, RED = "#7b8494", "#b3132b"
 
@@ -100,7 +100,9 @@ def drawn(pictures: Sequence[Picture]) -> str:
         *parts,
     ]
     named: Mapping[str, str] = {"role": "img", "aria-labelledby": "wiring-title wiring-told", "viewBox": f"0 0 {wide} {high}"}
-    return _tag("svg", "".join(inside), xmlns="http://www.w3.org/2000/svg", width=wide, height=high, **named) + "\n"
+    return (
+        _tag("svg", "".join(inside), class_="wiring", xmlns="http://www.w3.org/2000/svg", width=wide, height=high, **named) + "\n"
+    )
 
 
 def _tag(name: str, inside: str = "", **attributes: str | float) -> str:
