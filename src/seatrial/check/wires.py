@@ -57,7 +57,8 @@ def judge_chart(
         lacking: names of subcharts that could not be had.
     """
     given = given_of(chart, shown, found, second=second, leaves=leaves, beside=beside)
-    given = replace(given, elsewhere=elsewhere, lacking=lacking)
+    tested = [file for file in shown.files if file.is_relative_to(chart.folder) and "ci" in file.relative_to(chart.folder).parts]
+    given = replace(given, elsewhere=elsewhere, lacking=lacking, tested="\n".join(texts(tested).values()))
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}
     given = replace(given, beside=frozenset(others))
     outcome = _outcome(judge(given), others, f"chart {chart.name}" + (f" with {shown.setting}" if shown.setting else ""))

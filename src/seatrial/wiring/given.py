@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,7 @@ class Given:
         health: of the components whose health endpoints are declared.
         beside: files of objects that may go to the same cluster and are no part of what is judged.
         elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how.
+        tested: text of the values files in force that are a chart test's (``ci/``): they name neighbours that are not there.
         lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
     """
@@ -76,6 +78,7 @@ class Given:
     health: Sequence[Health] = ()
     beside: frozenset[Path] = frozenset()
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    tested: str = ""
     lacking: frozenset[str] = frozenset()
     ingress_classes: frozenset[str] | None = None
     storage_classes: frozenset[str] | None = None
@@ -84,6 +87,8 @@ class Given:
         """Why an object is taken to be made although the rendering lacks it; empty where nothing says so."""
         if (kind, name) in self.elsewhere:
             return self.elsewhere[kind, name]
+        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self.tested):
+            return "the values of a test name it"
         words = set(name.split("-"))
         for subchart in self.lacking:
             if subchart in name or words & {word for word in subchart.split("-") if len(word) >= _WORD}:

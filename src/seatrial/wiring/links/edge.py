@@ -11,6 +11,8 @@ from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Sort
 from seatrial.wiring.reading import mapping, mappings, number, text
 
 _ACTION = "alb.ingress.kubernetes.io/actions."
+_BY_ANNOTATION = "use-annotation"
+"""What stands for a port where an annotation of AWS's controller says what a path does."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _path(item: ChartObject, host: str, entry: dict[str, object], where: KeyPath
 def routes(graph: Graph) -> Iterator[Edge]:
     """Path of an Ingress -> port of a Service."""
     for path in ingress_paths(graph):
-        if path.service and f"{_ACTION}{path.service}" not in annotations_of(path.item.raw):
+        if path.service and path.port != _BY_ANNOTATION and f"{_ACTION}{path.service}" not in annotations_of(path.item.raw):
             yield _route(graph, path)
 
 

@@ -73,7 +73,28 @@ def _expected(graph: Graph, namespace: str, reference: Reference) -> str:
         return f"{graph.shelf.title(maker)} makes it"
     if told := graph.given.brought(reference.kind, reference.name):
         return told
+    if reference.kind in ("ConfigMap", "Secret") and (job := _job_that_names(graph, namespace, reference.name)) is not None:
+        return f"{graph.shelf.title(job)} names it and may make it"
     return _named_beforehand(graph, reference)
+
+
+def _job_that_names(graph: Graph, namespace: str, name: str) -> ChartObject | None:
+    """A Job that has an object's name in its command, its variables or a script that it mounts."""
+    for workload in graph.workloads:
+        if workload.namespace != namespace or workload.item.kind not in ("Job", "CronJob", "Pod") or workload.lasting:
+            continue
+        mounted = {each.name for each in references(workload.item.raw) if each.kind == "ConfigMap" and not each.container}
+        held = [graph.shelf.find("ConfigMap", namespace, each) for each in mounted]
+        scripts = [datum.value or "" for item in held if item is not None for datum in graph.shelf.data(item).values()]
+        for box in workload.boxes:
+            values = [each.value or "" for each in box.environment.variables.values() if each.item is workload.item]
+            if any(_names(text, name) for text in (*box.command(), *values, *scripts)):
+                return workload.item
+    return None
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _named_beforehand(graph: Graph, reference: Reference) -> str:

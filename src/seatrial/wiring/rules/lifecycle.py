@@ -46,6 +46,8 @@ def hook(graph: Graph) -> Iterator[Hit]:
     for route in graph.routes:
         item, asked = route.caller.item, route.service.item
         key = (item, route.service)
+        if asked.template in graph.given.beside:  # whoever installs two charts chooses their order
+            continue
         if _FIRST in item.hooks and not _earlier(asked, item) and key not in seen:
             seen.add(key)
             what = f"as a {_FIRST} hook it calls Service {route.service.name}, which is created only after it"
@@ -55,7 +57,7 @@ def hook(graph: Graph) -> Iterator[Hit]:
 def _references(graph: Graph, workload: Workload) -> Iterator[Hit]:
     for reference in references(workload.item.raw):
         needed = graph.shelf.find(reference.kind, workload.namespace, reference.name)
-        if needed is None or reference.optional:
+        if needed is None or reference.optional or needed.template in graph.given.beside:
             continue
         if _FIRST in workload.item.hooks and not _earlier(needed, workload.item):
             what = f"as a {_FIRST} hook it needs {reference.kind} {reference.name}, which is created only after it"
