@@ -54,6 +54,8 @@ class Backend:
             assert time.monotonic() < began + 60, "it does not listen"
             time.sleep(0.02)
         self.seconds = time.monotonic() - began
+        while httpx2.post(f"{self.url}/mcp", timeout=30).status_code != 401:  # 503 until the assistant is loaded
+            assert time.monotonic() < began + 120, self.log
 
     def _answers(self) -> bool:
         try:
