@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,12 @@ TWICE = Rule(
     "M3-RENDER-02",
 )
 RULES = (UNREADABLE, TWICE)
+_COPY = re.compile(
+    r"[-_. ]*(?:fix(?:ed)?|final|old|new|orig(?:inal)?|copy|backup|bak|tmp|temp|prev(?:ious)?|updated?|working|corrected|v?\d+"
+    r"|\(\d+\))[-_. \d]*",
+    re.IGNORECASE,
+)
+"""What people add to the name of a file that they copy."""
 KUSTOMIZED = "a kustomization of the repository makes it"
 
 
@@ -139,7 +146,7 @@ def _twice(group: Sequence[Path], objects: Mapping[Path, Sequence[ChartObject]])
                 copies.setdefault((origin, path), []).append(item)
     for (origin, path), items in copies.items():
         several = f", and with it {both(item.subject for item in items[1:])}" if len(items) > 1 else ""
-        copied = path.stem.startswith(origin.stem) or origin.stem.startswith(path.stem)
+        copied = _is_copy(path.stem, origin.stem) or _is_copy(origin.stem, path.stem)
         alternative = not copied and 2 * len(items) >= min(len(objects[origin]), len(objects[path]))
         yield TWICE.at(
             Place(path, items[0].line),
@@ -147,6 +154,11 @@ def _twice(group: Sequence[Path], objects: Mapping[Path, Sequence[ChartObject]])
             f"it is also defined in {origin.name}{several}",
             group=Group.HYGIENE if alternative else None,
         )
+
+
+def _is_copy(name: str, original: str) -> bool:
+    """Whether a file's name says that it is an older or newer version of another one."""
+    return name.startswith(original) and _COPY.fullmatch(name[len(original) :]) is not None
 
 
 def _rival(item: ChartObject) -> Key:

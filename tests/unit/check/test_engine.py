@@ -95,6 +95,15 @@ def test_manifests_alone(check: Check):
     assert [line.split()[0] for line in told(report, "M-YAML")] == ["k8s/broken.yaml:3"]
 
 
+@pytest.mark.parametrize(
+    ("name", "group"), [("web-fixed", Group.WILL_BREAK), ("web-2", Group.WILL_BREAK), ("web-nodeport", Group.HYGIENE)]
+)
+def test_a_copy_is_told_by_its_name(name: str, group: Group, check: Check):
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: 'ghcr.io/a/b:1'}]}\n"
+    report = check({"k8s/web.yaml": pod, f"k8s/{name}.yaml": pod})
+    assert [each.finding.group for each in report.findings if each.finding.id == "M-TWICE"] == [group]
+
+
 def test_alternatives_in_one_folder_are_hygiene(check: Check):
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: 'ghcr.io/a/b:1'}]}\n"
     report = check({"k8s/aws.yaml": pod, "k8s/gce.yaml": f"{pod}---\n{pod.replace('name: a}', 'name: b}')}"})

@@ -11,6 +11,8 @@ from seatrial.wiring.pods import Workload
 from seatrial.wiring.rule import Hit, at, both, either, rule
 from seatrial.wiring.services import Service, target_number
 
+_VERSION = ("version", "app.kubernetes.io/version", "track")
+
 
 @rule(
     "W-SERVICE-SELECTOR",
@@ -70,13 +72,19 @@ def mixed(graph: Graph) -> Iterator[Hit]:
         named = {graph.shelf.title(each.item): each for each in lasting if each.item.template not in graph.given.beside}
         several = list(named.values())
         components = {workload.component for workload in several}
-        one = len(components) == 1 and components != {""}
+        one = (len(components) == 1 and components != {""}) or _versions(several)
         if not one and len({_images(workload) for workload in several}) > 1:
             names = both([graph.shelf.title(workload.item) for workload in several])
             yield Hit(
                 service.item, ("spec", "selector"), f"its selector takes the pods of {names}, which run different programs",
                 "A share of the requests goes to the wrong program and fails.",
             )  # fmt: skip
+
+
+def _versions(workloads: list[Workload]) -> bool:
+    """Whether they are versions of one program, each with a version's label of its own, as a mesh tells them apart."""
+    versions = [workload.labels.get(key) for key in _VERSION for workload in workloads if key in workload.labels]
+    return len(versions) == len(workloads) == len(set(versions))
 
 
 def _receives(service: Service, workload: Workload) -> bool:
@@ -120,11 +128,15 @@ def target_port(graph: Graph) -> Iterator[Hit]:
 def _may_open(graph: Graph, edge: Edge) -> bool:
     """Whether the port may be open all the same: Kubernetes needs no containerPort, and nobody here knows the program.
 
-    Where another port of the same Service is declared, the pods are the right ones, and the list may just be incomplete.
+    Where another port of the same Service is declared, or Services lead to every port that is, the pods are the right ones, and
+    the list may just be incomplete.
     """
     service = next(each for each in graph.services if each.item is edge.item)
     boxes = [box for workload in service.workloads for box in workload.serving]
     if not edge.wanted.isdigit() or any(box.recipe for box in boxes):
         return False
     led = {target_number(port, workload) for port in service.ports for workload in service.workloads}
-    return any(number in box.declared for number in led for box in boxes)
+    declared = frozenset(number for box in boxes for number in box.declared)
+    others = [each for each in graph.services if each is not service and set(each.workloads) & set(service.workloads)]
+    told = {target_number(port, workload) for each in others for port in each.ports for workload in each.workloads}
+    return bool(led & declared) or (bool(declared) and declared <= told)
