@@ -66,7 +66,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M2-SVC-02", "M3-INST-01", "M4-APP-06", "M4-APP-07"),
+        beside=("M2-SVC-02", "M4-APP-06", "M4-APP-07"),
     ),
     Sabotage(
         name="backup-locked-out",
@@ -82,7 +82,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M2-SVC-02", "M3-INST-01", "M4-NP-01"),
+        beside=("M2-SVC-02", "M4-NP-01"),
     ),
     Sabotage(
         name="tokens-of-another-key",
@@ -92,7 +92,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="not signed with the deployed secret",
         edits=(Edit(f"{APP}/tokens.py", "self._secret = secret\n", 'self._secret = f"todo {secret}"\n'),),
         live=True,
-        beside=("M3-INST-01", "M4-APP-02", "M4-APP-08"),
+        beside=("M2-SVC-02", "M4-APP-02", "M4-APP-08"),
     ),
     Sabotage(
         name="todos-for-everybody",
@@ -108,7 +108,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M3-INST-01", "M4-APP-01", "M4-APP-08"),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-08"),
     ),
     Sabotage(
         name="changes-are-not-kept",
@@ -124,7 +124,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M3-INST-01", "M4-APP-01", "M4-APP-07"),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-07"),
     ),
     Sabotage(
         name="conversation-backwards",
@@ -140,7 +140,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M3-INST-01", "M4-APP-01", "M4-APP-05"),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-05"),
     ),
     Sabotage(
         name="tool-only-says-so",
@@ -156,7 +156,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M3-INST-01", "M4-APP-01", "M4-APP-04"),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-04"),
     ),
     Sabotage(
         name="every-site-may-call",
@@ -166,7 +166,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="a foreign origin is granted",
         edits=(Edit(VALUES, "    CORS_ORIGINS: http://todo.local\n", '    CORS_ORIGINS: "*"\n'),),
         live=True,
-        beside=("M3-INST-01", "M4-APP-03", "M4-APP-07"),
+        beside=("M2-SVC-02", "M4-APP-03", "M4-APP-07"),
     ),
     Sabotage(
         name="picture-that-is-not-there",
@@ -176,7 +176,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="/logo.png: found status 404",
         edits=(Edit(f"{PAGES}/app/layout.tsx", "<body>\n", '<body>\n        <img src="/logo.png" alt="" hidden />\n'),),
         live=True,
-        beside=("M3-INST-01", "M4-APP-03", "M4-APP-06"),
+        beside=("M2-SVC-02", "M4-APP-03", "M4-APP-06"),
     ),
     Sabotage(
         name="no-rate-limit",
@@ -188,7 +188,7 @@ LIVE: tuple[Sabotage, ...] = (
             Edit(f"{APP}/main.py", "    if settings.rate_limit_per_minute:\n", "    if settings.rate_limit_per_minute < 0:\n"),
         ),
         live=True,
-        beside=("M3-INST-01", "M4-APP-01", "M4-APP-02"),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-02"),
     ),
     Sabotage(
         name="outage-is-a-defect",
@@ -204,7 +204,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M2-HEALTH-02", "M3-INST-01", "M4-PERS-01"),
+        beside=("M2-HEALTH-02", "M2-SVC-02", "M4-PERS-01"),
     ),
     Sabotage(
         name="conversations-for-ever",
@@ -220,6 +220,6 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M3-INST-01", "M4-APP-01", "M4-APP-08"),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-08"),
     ),
 )
