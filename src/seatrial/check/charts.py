@@ -104,9 +104,13 @@ def render_all(found: Holdings, helm: Helm, kube_version: str, scratch: Path, po
     jobs = [(bench, files) for bench in benches if not bench.shown[0].cut for files in _settings(found, bench.chart)[1:]]
     for (bench, _), shown in zip(jobs, pool.map(lambda job: _show(found, *job), jobs), strict=True):
         bench.shown.append(shown)
+    return benches
+
+
+def render_seconds(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> None:
+    """Every chart once more, under other names."""
     for bench, second in zip(benches, pool.map(_second, benches), strict=True):
         bench.second = second
-    return benches
 
 
 def lint_all(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> list[tuple[str, Future[Outcome]]]:

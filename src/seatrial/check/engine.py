@@ -72,6 +72,7 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         judged = [each for bench in benches for each in bench.forms()]
         judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
         scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles))
+        charts.render_seconds(benches, pool)
         linted = charts.lint_all(benches, pool)
         installed = [item for bench in benches for item in bench.objects]
         outcome = charts.judge_all(found, benches, loose, schemas)
