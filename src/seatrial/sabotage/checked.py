@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,7 +22,8 @@ from seatrial.sabotage.model import Miswiring
 from seatrial.toolchain import Tool, Toolchain
 from seatrial.toolchain.lock import Lock
 
-AT_ONCE = 2
+AT_ONCE = max(2, min(8, os.cpu_count() or 2))
+"""Faults that are judged at the same time, each in a process of its own."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pytest
 from platformdirs import user_cache_path
 
 from seatrial.check.report import Report, Reported
-from seatrial.errors import Place
-from seatrial.sabotage.checked import held_against, unknown_rules
+from seatrial.errors import ExitCode, Place
+from seatrial.sabotage import runner
+from seatrial.sabotage.checked import Checked, Healthy, held_against, unknown_rules
 from seatrial.sabotage.foretold import Call, Recording, composed, render_together, split, templates_of
 from seatrial.sabotage.miswirings import load
 from seatrial.sabotage.model import Edit, Miswiring, SabotageError, chosen
@@ -152,3 +153,28 @@ def test_what_is_found_otherwise_is_a_problem(after: list[tuple[str, str]], says
 
 def test_a_check_that_did_not_end_is_a_problem():
     assert held_against(report(), SEEN, "no Helm").problems == ("the check ended with: no Helm",)
+
+
+@pytest.mark.parametrize(
+    ("problems", "unwell", "code", "says"),
+    [
+        ((), (), ExitCode.OK, "1 of 1 faults found by 1 rules; nothing grave in the healthy application (1 objects)"),
+        (("nobody saw it",), (), ExitCode.UNMET, "W-SERVICE-PORT/by-number: nobody saw it"),
+        ((), ("it is ill",), ExitCode.UNMET, "the healthy application: it is ill"),
+    ],
+)
+def test_what_is_found_between_files_decides_the_exit_code(
+    problems: tuple[str, ...],
+    unwell: tuple[str, ...],
+    code: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    def judged(root: Path, faults: list[Miswiring], copy: object) -> tuple[Healthy, list[Checked]]:
+        return Healthy(report(), unwell), [Checked(each, problems, ("W-NP-CUT",)) for each in faults]
+
+    monkeypatch.setattr(runner, "judge_all", judged)
+    assert runner.run_sabotages(ROOT, static=True, only=["W-SERVICE-PORT/by-number"]) == code
+    printed = " ".join(capsys.readouterr().out.split())
+    assert says in printed and "│ W-SERVICE-PORT │ by number │ W-NP-CUT │" in printed.replace("  ", " ")
