@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -133,11 +133,12 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _objects(part: str, first_line: int, template: Path, index: int, values: tuple[Path, ...]) -> Iterator[ChartObject]:
+    above = first_line - 1
     try:
-        documents = read(part, first_line=first_line)
+        documents = [replace(document, line=document.line + above) for document in _read(part)]
     except StreamError as error:
         raise ChartError(
-            f"renders something that cannot be used, at line {error.line} of the rendered stream: {error.problem}",
+            f"renders something that cannot be used, at line {error.line + above} of the rendered stream: {error.problem}",
             place=Place(template), todo="Mend the template.",
         ) from None  # fmt: skip
     for document in documents:
@@ -152,6 +153,12 @@ def _objects(part: str, first_line: int, template: Path, index: int, values: tup
                 yield ChartObject(item, template, index, values, document, ("items", number))
         else:
             yield ChartObject(data, template, index, values, document)
+
+
+@lru_cache(maxsize=4096)
+def _read(part: str) -> tuple[Document, ...]:
+    """The documents of a part, which other renderings of the same chart mostly have word for word; nobody may change them."""
+    return tuple(read(part))
 
 
 @lru_cache(maxsize=4096)
