@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--output", type=Path, metavar="FILE", help="write the report there")
     check.add_argument("--changed-since", metavar="REF", help="report only what is worse than at this commit")
-    check.add_argument("--graph", type=Path, metavar="FILE.svg", help="draw the wiring: who refers to whom, and what leads nowhere")
+    check.add_argument("--graph", type=Path, metavar="FILE.svg", help="draw who refers to whom, and what leads nowhere")
     check.set_defaults(do=_check)
 
     explain = commands.add_parser("explain", help="what a rule of check looks for, why, and what to do")

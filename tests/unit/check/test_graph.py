@@ -6,17 +6,19 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from xml.etree import ElementTree
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.check.report import Report, as_data, from_data
+from seatrial.errors import ExitCode
 from seatrial.wiring.drawing import drawn
 from seatrial.wiring.layered import arrange
 from seatrial.wiring.picture import Box, Line, Picture
 
-from .test_command import BROKEN, HEALTHY
+from .test_command import BROKEN, HEALTHY, run  # noqa: F401 (run is a fixture)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -63,6 +65,14 @@ def test_what_leads_nowhere_is_drawn_and_told(check: Callable[[Mapping[str, str 
 def test_the_picture_is_kept_with_the_report(check: Callable[[Mapping[str, str | bytes]], Report]):
     report = check(BROKEN)
     assert report.pictures and from_data(as_data(report)).pictures == report.pictures
+
+
+def test_the_command_writes_it_from_the_cache_too(run: Callable[..., tuple[int, str]], tmp_path: Path):  # noqa: F811
+    for file in (tmp_path / "one.svg", tmp_path / "two.svg"):
+        code, text = run(BROKEN, graph=file)
+        assert code == ExitCode.UNMET and "port 9999: ✕ is not there" in titles(file.read_text())
+    assert "from the cache" in text
+    assert (tmp_path / "one.svg").read_text() == (tmp_path / "two.svg").read_text()
 
 
 def test_what_belongs_to_one_workload_is_named_in_its_box_unless_it_is_broken():
