@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,3 +82,18 @@ def test_a_spoilt_cache_is_no_report(text: str, cache: Path):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     assert memory.look_up("k") is None
+
+
+@pytest.mark.parametrize(
+    ("module", "left_out"),
+    [
+        ("seatrial.check.command", ("httpx", "kubernetes", "rich", "jsonschema", "seatrial.wiring.rules", "seatrial.app")),
+        ("seatrial.check.outputs.formats", ("httpx", "kubernetes", "jsonschema", "seatrial.wiring.rules")),
+        ("seatrial.check.engine", ("kubernetes", "seatrial.world")),
+    ],
+)
+def test_what_is_not_needed_is_not_imported(module: str, left_out: tuple[str, ...]):
+    """A report from the cache is told in a quarter of a second, most of which Python itself takes."""
+    code = f"import sys, {module}; print([name for name in {left_out!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
