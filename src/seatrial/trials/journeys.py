@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
@@ -149,6 +149,15 @@ class Sitting:
             done = min(done, len(steps) - 1)
             return done, f"{_words(steps[done], self.known['marker'])}: {_first_lines(error.message)}"
         return done, ""
+
+    def await_answer(self, is_it: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Wait until a request that is meant has come to its end, no longer than a step may take.
+
+        A page is at rest before a slow machine has run its scripts.
+        """
+        deadline = time.monotonic() + STEP_SECONDS
+        while not any(is_it(answer) for answer in self.seen.answers) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(LOOK_MS)
 
 
 class Visitor:

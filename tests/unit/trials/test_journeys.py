@@ -181,6 +181,15 @@ def test_a_password_is_not_in_what_is_said(world: World) -> None:
     assert seen["stopped"].startswith("fill 'No such field = {password}': ")
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_request_that_a_script_makes_later_is_waited_for(world: World) -> None:
+    with journeys.visitor(world) as visit, visit.sit("run-12") as sitting:
+        sitting.page.goto("/door", wait_until="load")
+        sitting.page.evaluate("() => { setTimeout(() => fetch('/late'), 1000); }")
+        sitting.await_answer(lambda answer: str(answer["url"]).endswith("/late"))
+        assert sitting.seen.answers[-1]["kind"] == "fetch"
+
+
 def walk(**changed: Any) -> dict[str, Any]:
     good = {"journey": "buy", "marker": "m", "steps": 4, "done": 4, "stopped": "", "crashed": False, "console": [], "requests": 9}
     return {**good, "failed": [], "seconds": 1.2, "screenshot": "evidence/buy.png", "rows": 1, "expected": 1, **changed}

@@ -27,6 +27,12 @@ def test_an_open_edge_that_nobody_declared_fails(recorded: Recorded) -> None:
     assert "frontend -> postgres:5432: found connected" in judge_matrix(seen).reason
 
 
+def test_a_closed_way_of_the_backup_fails(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "backup", "postgres", 5432).update(found=["denied"], how=["refused"])
+    assert "backup -> postgres:5432: found refused" in judge_matrix(seen).reason
+
+
 def test_a_declared_route_that_is_closed_fails(recorded: Recorded) -> None:
     seen = recorded("network")
     cell(seen, "backend", "postgres", 5432).update(found=["denied"], how=["refused"])
