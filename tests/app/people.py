@@ -135,9 +135,10 @@ class Person:
         self.page.wait_for_load_state("networkidle")
 
     def sees_todos(self) -> None:
-        """Wait until the application shows that it knows this user."""
+        """Wait until the application shows that it knows this user, and has loaded what it shows of both panes."""
         expect(self.page.get_by_role("heading", name="Todos", exact=True)).to_be_visible()
         expect(self.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
+        expect(self.page.locator("main [role=status]")).to_have_count(0)
         self.page.wait_for_load_state("networkidle")
 
     def press(self, name: str) -> None:
