@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -39,7 +41,7 @@ class Assistant:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Load the parts while other requests are answered already; stop them at the end."""
+        """Load the parts while other requests are answered already; stop them at the end, or stop waiting for them."""
         self._parts: asyncio.Future[tuple[ToolServer, Agent | None]] = asyncio.get_running_loop().create_future()
         stopping = asyncio.Event()
         serving = asyncio.create_task(self._serve(stopping))
@@ -48,8 +50,13 @@ class Assistant:
         await serving
 
     async def _serve(self, stopping: asyncio.Event) -> None:
+        loading, stopped = self._loading(), asyncio.create_task(stopping.wait())
+        await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not loading.done():
+            return  # on a busy machine the imports take longer than whoever stops the process waits
         try:
-            tools, agent = await asyncio.to_thread(self._load)
+            tools, agent = loading.result()
         except Exception as error:
             logger.exception("the assistant cannot be loaded")
             self._parts.set_exception(error)
@@ -59,6 +66,23 @@ class Assistant:
             await stopping.wait()
             if agent is not None:
                 await agent.close()
+
+    def _loading(self) -> asyncio.Future[tuple[ToolServer, Agent | None]]:
+        """As ``asyncio.to_thread`` does it, but in a thread that the end of the process does not wait for."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[ToolServer, Agent | None]] = loop.create_future()
+
+        def load() -> None:
+            outcome: Callable[[], None]
+            try:
+                outcome = partial(future.set_result, self._load())
+            except Exception as error:
+                outcome = partial(future.set_exception, error)
+            with suppress(RuntimeError):  # the loop is closed: the process ends
+                loop.call_soon_threadsafe(outcome)
+
+        threading.Thread(target=load, daemon=True).start()
+        return future
 
     def _load(self) -> tuple[ToolServer, Agent | None]:
         from app.tool_server import ToolServer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -14,7 +15,9 @@ from processes import Backend, running
 from sqlalchemy import Engine
 from users import PASSWORD, User, sign_up
 
+from app.assistant import Assistant
 from app.identity import COOKIE
+from app.main import create_app
 from app.settings import Settings
 
 EVENTS = {"Accept": "text/event-stream"}
@@ -201,3 +204,17 @@ def test_memory_stays_below_what_a_pod_asks_for(backend: Backend, user: User, mo
     print(f"answers after {backend.seconds:.2f} s; resident {idle:.0f} MiB idle, {used:.0f} MiB after 20 turns")
     assert idle < 190
     assert used < 0.8 * 256
+
+
+def test_a_stop_does_not_wait_for_what_is_still_being_loaded(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+    monkeypatch.setattr(Assistant, "_load", lambda self: never.wait())
+
+    async def start_and_stop() -> str:
+        app = create_app(settings)
+        async with asyncio.timeout(ENDS_SECONDS), app.router.lifespan_context(app):
+            pass
+        return "stopped"
+
+    assert asyncio.run(start_and_stop()) == "stopped"
+    never.set()
