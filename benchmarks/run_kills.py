@@ -145,7 +145,13 @@ def one_stop(repository: Path, moment: str, way: str, after: float, places: Plac
     else:
         os.killpg(child.pid, signal.SIGKILL)
     started = time.monotonic()
-    code = child.wait(SETTLE_SECONDS)
+    code: int | None
+    try:
+        code = child.wait(SETTLE_SECONDS)
+    except subprocess.TimeoutExpired:  # told below: a code of None is no good end
+        code = None
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
     settle(token, places)
     now = snapshot(token, places, root)
     left = {kind: sorted(set(now[kind]) - set(before[kind])) for kind in now}
@@ -168,6 +174,7 @@ def main() -> int:
     parser.add_argument("--moments", nargs="+", choices=MOMENTS, default=list(MOMENTS))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and their children, would ignore it
     cache = Path(os.environ.get("SEATRIAL_CACHE") or platformdirs.user_cache_path("seatrial"))
     places = Places.of_user(cache)
     root = places.home / f"rootfs-{rootfs.recipe()}"
@@ -191,7 +198,7 @@ def main() -> int:
             print(log.read_text()[-3000:])
         left = in_the_engine(Toolchain(), Home(cache / "minikube"))
         print(f"left in the engine: {', '.join(left) or 'nothing'}")
-    bad = [stop for stop in stops if stop.left or (stop.way == "interrupt" and stop.code != 2) or "reached" in stop.said]
+    bad = [stop for stop in stops if stop.left or stop.code != (2 if stop.way == "interrupt" else -9) or "reached" in stop.said]
     return len(bad) + len(left) + (code != 0)
 
 
