@@ -121,7 +121,7 @@ def progress(item: Mapping[str, Any]) -> dict[str, int]:
     return {"desired": wanted, **{what: int(status.get(key) or 0) for what, key in counted.items()}}
 
 
-def pod_ready(pod: Object) -> bool:
+def pod_ready(pod: Mapping[str, Any]) -> bool:
     """Whether the pod's Ready condition is true."""
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions") or [])
 

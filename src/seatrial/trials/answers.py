@@ -48,9 +48,10 @@ def observe_answers(world: World) -> dict[str, Any]:
     """
     kube, app = world.kube, world.app
     services = {name: service for name in app.components if (service := live.service_of(kube, app, name)) is not None}
+    limit, service_limit = float(world.limit("M2-HEALTH-01", "answer")), float(world.limit("M2-SVC-02", "answer"))
     pod = probe_pod.helper_pod("seatrial-answers", helper_labels(world))
     with probe_pod.helpers(kube, {"client": (app.namespace, pod)}) as sources:
-        answers = _ask_health(kube, app, sources["client"], services, float(world.limit("M2-HEALTH-01", "answer")))
+        answers = _ask_health(kube, app, sources["client"], services, limit)
     return {
         "components": list(app.components),
         "roles": {name: component.role for name, component in app.components.items()},
@@ -63,10 +64,10 @@ def observe_answers(world: World) -> dict[str, Any]:
             if component.health
         },
         "answers": answers,
-        "edges": _ask_edges(world, kube, services),
-        "answer_limit": float(world.limit("M2-HEALTH-01", "answer")),
+        "edges": _ask_edges(world, kube, services, service_limit),
+        "answer_limit": limit,
         "skew_limit": float(world.limit("M2-HEALTH-01", "clock_skew")),
-        "service_answer_limit": float(world.limit("M2-SVC-02", "answer")),
+        "service_answer_limit": service_limit,
         "node_ports": [int(world.limit("M2-SVC-01", "node_port_first")), int(world.limit("M2-SVC-01", "node_port_last"))],
     }
 
@@ -105,7 +106,7 @@ def _ask_health(
     return answers
 
 
-def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object]) -> list[dict[str, Any]]:
+def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object], limit: float) -> list[dict[str, Any]]:
     """Each declared route between two components, tried from a pod of the caller to the Service of the other by its name."""
     app, edges = world.app, []
     for route in app.routes:
@@ -126,7 +127,6 @@ def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object]) -> list
             health = app.components[route.target].health
             if health is not None:
                 asked = probe_pod.fetch(kube, source, [f"http://{edge['host']}:{port}{health.live}"])
-                limit = float(world.limit("M2-SVC-02", "answer"))
                 edge["answer"] = probe_pod.ask_slow_again(kube, source, asked, limit)[0].as_data()
         except (SeatrialError, KeyError) as error:
             edge |= {"outcome": probe_pod.UNKNOWN, "how": str(error)}

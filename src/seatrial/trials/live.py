@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from seatrial.app import App
 from seatrial.chart import workloads
+from seatrial.cluster.waiting import pod_ready
 from seatrial.tools.kube import Kube, Object, selector_of
 from seatrial.world import World
 
@@ -58,10 +59,7 @@ def component_of(app: App, item: Mapping[str, Any]) -> str | None:
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether the pod's Ready condition is true and it is not on its way out."""
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    conditions = pod.get("status", {}).get("conditions") or []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return not pod["metadata"].get("deletionTimestamp") and pod_ready(pod)
 
 
 def restarts(pod: Mapping[str, Any]) -> int:
