@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from seatrial import process
 from seatrial.app import Image
+from seatrial.discovery.tree import walk
 from seatrial.errors import Place, ProcessError
 from seatrial.tools.docker import Docker
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -114,8 +115,8 @@ def sent_files(docker: Docker, context: Path, ignore: Path | None) -> dict[str, 
 
 
 def files_of(folder: Path) -> list[str]:
-    """Files of a folder, relative to it: those that git tracks, or all where it is in no repository."""
-    return sorted(tracked(folder) or [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()])
+    """Files of a folder, relative to it: those that git tracks; without git, all but what tools leave behind."""
+    return sorted(tracked(folder) or walk(folder).own)
 
 
 def tracked(folder: Path) -> list[str] | None:

@@ -25,7 +25,7 @@ class Repository:
 
     Attributes:
         root: folder of seatrial.yaml.
-        names: all files that git tracks, or that are there where it is in no repository; relative to the root.
+        names: all files that git tracks; without git, all but what tools leave behind; relative to the root.
         built: Dockerfiles that seatrial.yaml names, whatever their name is.
     """
 

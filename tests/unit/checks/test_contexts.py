@@ -63,7 +63,8 @@ def test_an_ignore_file_beside_the_dockerfile_wins(tmp_path: Path):
     assert ignore_file(tmp_path / "Dockerfile", tmp_path) == tmp_path / "Dockerfile.dockerignore"
 
 
-def test_outside_a_repository_all_files_count(tmp_path: Path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "b.py").write_text("")
+def test_outside_a_repository_all_files_count_but_what_tools_leave_behind(tmp_path: Path):
+    for name in ("a/b.py", ".venv/lib/c.py", "a/node_modules/d/index.js", ".tox/tests/e.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
     assert files_of(tmp_path) == ["a/b.py"]
