@@ -27,7 +27,7 @@ from seatrial.journal import Journal, Record, Redactor, replay
 from seatrial.judgement import Plan, blocked_by_need, of_error, out_of_scope, under_profile, words
 from seatrial.progress import Progress
 from seatrial.scheduler import Scheduler, Timing
-from seatrial.stages import STAGES, tear_down
+from seatrial.stages import STAGES, draw_wiring, tear_down
 from seatrial.toolchain import Toolchain
 from seatrial.toolchain.model import Progress as ToolProgress
 from seatrial.toolchain.model import State as ToolState
@@ -257,6 +257,7 @@ class Bench:
         try:
             if not complete:
                 process.end_all()
+            draw_wiring(world)
             self.problems += tear_down(world, interrupted=not complete)
             cpu_seconds = round(time.process_time(), 2)
             world.journal.write(

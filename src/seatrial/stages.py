@@ -79,7 +79,7 @@ def make_images(world: World) -> dict[str, ImageBuild]:
 def render_chart(world: World) -> Rendered:
     """The chart with the trial's values."""
     chart = world.app.chart
-    rendered = render(
+    return render(
         Helm(world.toolchain.tool("helm").path),
         world.app.path(chart.path),
         release=chart.release,
@@ -87,16 +87,24 @@ def render_chart(world: World) -> Rendered:
         values=[world.app.path(path) for path in chart.values],
         kube_version=KUBERNETES_VERSION,
     )
-    _draw_wiring(world, rendered)
-    return rendered
 
 
-def _draw_wiring(world: World, rendered: Rendered) -> None:
-    """A picture of who refers to whom, for the report. It judges nothing: `seatrial check` does."""
+def draw_wiring(world: World) -> None:
+    """A picture of who refers to whom, for the report; none where no chart was rendered.
+
+    It judges nothing (`seatrial check` does), so it stands in nobody's way: a fault of the drawing is told in its place.
+    """
+    rendered: Rendered | None = world.scheduler.made("rendered")
+    if rendered is None:
+        return
     made = {("Secret", name): "made before the install" for name in world.app.chart.secrets}
     given = Given(Rendering(rendered.release, rendered.namespace, rendered.objects), elsewhere=made)
-    svg = drawn([picture(f"chart {world.app.chart.path.name}, as the trial installs it", judge(given))])
-    world.journal.write("wiring", artefact=world.artefact("wiring.svg", svg))
+    try:
+        svg = drawn([picture(f"chart {world.app.chart.path.name}, as the trial installs it", judge(given))])
+    except Exception as error:
+        world.journal.write("wiring", failure=sentence(error))
+    else:
+        world.journal.write("wiring", artefact=world.artefact("wiring.svg", svg))
 
 
 def start_cluster(world: World) -> Cluster:

@@ -41,6 +41,7 @@ def write_reports(
         "cluster": _merged(records, "cluster"),
         "proofs": [record.data for record in records if record.kind == "proof"],
         "wiring": _drawing(folder, records),
+        "undrawn": _merged(records, "wiring").get("failure", ""),
         "end": {"problems": [], "cpu_seconds": 0.0, **_merged(records, "end")},
         "began": _moment(records[0].at) if records else "",
         "seconds": records[-1].at - records[0].at if records else 0.0,
