@@ -31,6 +31,12 @@ def test_yaml_passes_yamllint(observed, record):
 
 
 @criterion("M5-QA-01")
+@check(quality.observe_workflows)
+def test_workflows_pass_actionlint(observed, record):
+    record(quality.judge_linted(observed))
+
+
+@criterion("M5-QA-01")
 @check(renders.observe_lint)
 def test_the_chart_passes_helm_lint(observed, record):
     record(quality.judge_chart(observed))

@@ -13,7 +13,7 @@ from seatrial.checks.dockerfiles import lint_all
 from seatrial.checks.renders import Lints, judge_lint
 from seatrial.checks.repository import Repository
 from seatrial.checks.scanner import RENDERED
-from seatrial.tools import shellcheck, yamllint
+from seatrial.tools import actionlint, shellcheck, yamllint
 from seatrial.tools.hadolint import Finding, Level
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
@@ -59,6 +59,13 @@ def observe_yaml(world: World) -> Linted:
         rendered.write_text(world.rendered.text)
         found = yamllint.lint([*files, rendered])
     return Linted("yamllint", "YAML files", (*files, rendered), found)
+
+
+def observe_workflows(world: World) -> Linted:
+    """actionlint on every workflow."""
+    files = Repository.of(world.app).workflows
+    found = actionlint.lint(world.toolchain.tool("actionlint").path, files, world.app.root) if files else ()
+    return Linted("actionlint", "GitHub workflows", files, found)
 
 
 def observe_documents(world: World) -> Linted:

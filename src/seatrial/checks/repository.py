@@ -70,6 +70,11 @@ class Repository:
         return tuple(path for path in found if not templates & set(path.parents))
 
     @property
+    def workflows(self) -> tuple[Path, ...]:
+        """Workflows of GitHub; it looks for them in one folder."""
+        return tuple(path for path in self.yaml if path.parent == self.root / ".github" / "workflows")
+
+    @property
     def documents(self) -> tuple[Path, ...]:
         """Markdown."""
         return tuple(path for path in self.files if path.suffix.lower() in (".md", ".markdown"))

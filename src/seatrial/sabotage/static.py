@@ -196,5 +196,13 @@ STATIC: tuple[Sabotage, ...] = (
             Edit(".github/workflows/pull-request.yml", "concurrency:\n", "permissions:\n  contents: write\n\nconcurrency:\n"),
         ),
     ),
+    Sabotage(
+        name="workflow-never-starts",
+        milestone=5,
+        description="The workflow waits for an event that does not exist: no pull request is judged, and nothing says so.",
+        criterion="M5-QA-01",
+        says='unknown Webhook event "pull_requests"',
+        edits=(Edit(".github/workflows/pull-request.yml", "on:\n  pull_request:\n", "on:\n  pull_requests:\n"),),
+    ),
     *IN_DOCUMENTS,
 )
