@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from seatrial.cluster import addons, images, minikube, oci, proving
+from seatrial.cluster import addons, images, keeper, minikube, oci, proving
 from seatrial.cluster.canary import CAPABILITIES, Canary
 from seatrial.cluster.kubeconfig import write_certificates
 from seatrial.cluster.minikube import BAKED, OFFICIAL, MinikubeCluster, MinikubeProvider
@@ -136,7 +136,7 @@ def test_subnets_that_the_engine_refuses_are_passed_over(tmp_path: Path, monkeyp
         return Completed(argv, int(taken), "", "Pool overlaps with other one on this address space" if taken else "", 0.1)
 
     monkeypatch.setattr(subject, "_docker", docker)
-    assert subject._make_network([]).returncode == 0
+    assert f"--subnet={subject._make_network({})}" == asked[-1]
     assert len(asked) == 3 and len(set(asked)) == 3
 
 
@@ -144,7 +144,7 @@ def test_another_refusal_of_the_network_is_an_error(tmp_path: Path, monkeypatch:
     subject = cluster(tmp_path)
     monkeypatch.setattr(subject, "_docker", lambda *argv, **settings: Completed(argv, 1, "", "permission denied", 0.1))
     with pytest.raises(ProcessError, match="permission denied"):
-        subject._make_network([])
+        subject._make_network({})
 
 
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_node: str) -> MinikubeCluster:
@@ -179,8 +179,10 @@ def test_a_node_that_lists_nothing_is_an_error(tmp_path: Path, monkeypatch: pyte
         load(tmp_path, monkeypatch, "connection refused").node_images()
 
 
-def test_a_kept_cluster_is_left_with_all_that_attaching_needs(tmp_path: Path) -> None:
+def test_a_kept_cluster_is_left_with_all_that_attaching_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
+    held: list[str] = []
+    monkeypatch.setattr(keeper, "hold", lambda profile, cache, log: held.append(profile))
     subject = cluster(tmp_path, keep=True, progress=said.append)
     subject.kubeconfig.parent.mkdir(parents=True)
     subject.kubeconfig.write_text("kubeconfig")
@@ -191,6 +193,7 @@ def test_a_kept_cluster_is_left_with_all_that_attaching_needs(tmp_path: Path) ->
     home = Home(tmp_path / "cache/minikube")
     assert home.kept("seatrial-r1") and home.facts("seatrial-r1")["kubernetes"] == "v1.34.4"
     assert "--reuse-cluster=seatrial-r1" in said[0] and "remove it with" in said[0] and len(said) == 1
+    assert held == ["seatrial-r1"], "the private engine outlives the run"
 
 
 def test_the_runs_kubeconfig_is_for_its_owner_only(tmp_path: Path) -> None:
