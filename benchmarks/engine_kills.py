@@ -17,7 +17,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -29,9 +28,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import platformdirs
+from machine import left, snapshot, told
 
-from seatrial.process import run
-from seatrial.toolchain.engine import connect, leftovers, rootfs, sweep
+from seatrial.toolchain.engine import connect, rootfs, sweep
 from seatrial.toolchain.engine.places import Places
 from seatrial.toolchain.engine.reaper import GRACE_SECONDS
 from seatrial.toolchain.model import Tool
@@ -49,14 +48,6 @@ class Programs:
 
     def tool(self, name: str) -> Tool:
         raise SystemExit(f"{name} is wanted: make the engine's root file system first (run seatrial once)")
-
-
-def told(pid: int, name: str) -> str:
-    """What the kernel tells of a process; nothing where it has ended meanwhile."""
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def named(name: str) -> Victims:
@@ -111,29 +102,14 @@ def engine_processes(places: Places) -> list[int]:
     return found
 
 
-def snapshot(places: Places, root: Path) -> dict[str, list[str]]:
-    """What an engine could leave in this machine, by kind."""
-    rules = run(["chroot", root, "iptables-save"], timeout=30).stdout + run(["chroot", root, "ip6tables-save"], timeout=30).stdout
-    hierarchies = leftovers._hierarchies(Path("/proc/self/mounts").read_text())
-    return {
-        "processes": [told(pid, "cmdline")[:80] for pid in engine_processes(places)],
-        "mounts": [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()],
-        "links": [name for _, name in socket.if_nameindex()],
-        "rules": [line for line in rules.splitlines() if line.startswith("-A") or line.endswith("- [0:0]") or " DROP " in line],
-        "cgroups": [str(top) for hierarchy in hierarchies for top in hierarchy.glob(f"{places.cgroup}*")],
-        "files": [path.name for path in places.run.iterdir()] if places.run.is_dir() else [],
-        "forwarding": [Path("/proc/sys/net/ipv4/ip_forward").read_text().strip()],
-    }
-
-
 def hold(cache: Path, number: int, image: Path) -> None:
     """One run: takes the engine, makes things in it, and holds on until it is killed or the engine is gone."""
     with connect(Programs(cache), say=lambda line: None) as lease:
         print("engine", flush=True)
         docker, label = Docker(lease.engine), {"run": str(number)}
-        docker.import_root(image, "kills:1")
+        docker("import", image, "kills:1")
         name = f"kills-{number}-{os.getpid()}"
-        docker.create_network(name, labels=label)
+        docker("network", "create", f"--label=run={number}", name)
         options = [f"--network={name}", f"--volume={name}:/data", f"--publish=127.0.0.1:{20000 + number}:80", "--privileged"]
         docker.start("kills:1", "/usr/bin/sleep", "3600", name=name, labels=label, options=[*options, "--restart=unless-stopped"])
         print("quiet", flush=True)
@@ -214,7 +190,7 @@ def settle(places: Places) -> float:
 
 def one_round(places: Places, root: Path, image: Path, victim: str, after: float, *, quiet: bool) -> Round:
     """Two runs, one kill ``after`` seconds from their start, or from when they are quiet, and what is left after the sweep."""
-    before = snapshot(places, root)
+    before = snapshot(engine_processes(places), places, root)
     runs = start_runs(places, image)
     if quiet:
         wait_quiet(places, runs)
@@ -243,11 +219,9 @@ def one_round(places: Places, root: Path, image: Path, victim: str, after: float
     settle(places)
     settled = time.monotonic() - started
     swept = sweep(places.cache)
-    now = snapshot(places, root)
+    now = snapshot(engine_processes(places), places, root)
     locks = {path.name for path in (places.lock, places.start_lock)}
-    left = {kind: sorted(set(now[kind]) - set(before[kind]) - locks) for kind in now}
-    return Round(victim, after, len(pids), "/".join(at), settled, swept,
-                 {kind: items for kind, items in left.items() if items})  # fmt: skip
+    return Round(victim, after, len(pids), "/".join(at), settled, swept, left(before, now, locks))
 
 
 def measure(rounds: int, seed: int, cache: Path) -> int:

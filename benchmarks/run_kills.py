@@ -18,7 +18,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,11 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from machine import MARK, left, of_runs, snapshot
 
 from seatrial.cluster.sweep import Home, listing, profile_of
-from seatrial.process import run
 from seatrial.toolchain import Toolchain
-from seatrial.toolchain.engine import connect, leftovers, rootfs
+from seatrial.toolchain.engine import connect, rootfs
 from seatrial.toolchain.engine.places import Places
 from seatrial.tools.docker import Docker
 
@@ -63,39 +62,9 @@ class Stop:
     left: dict[str, list[str]]
 
 
-def of_runs(token: str, places: Places) -> list[int]:
-    """Processes that a run of ours started, by their environment, command line or cgroup."""
-    marks = [f"SEATRIAL_BENCHMARK={token}".encode(), str(places.home).encode(), places.cgroup.encode()]
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            words = b"".join((entry / name).read_bytes() for name in ("environ", "cmdline", "cgroup"))
-            if any(mark in words for mark in marks) and "\nState:\tZ" not in (entry / "status").read_text():
-                found.append(int(entry.name))
-        except OSError:
-            continue  # ended meanwhile
-    return found
-
-
-def snapshot(token: str, places: Places, root: Path) -> dict[str, list[str]]:
-    """What a run could leave in this machine, by kind."""
-    rules = run(["chroot", root, "iptables-save"], timeout=30).stdout
-    hierarchies = leftovers._hierarchies(Path("/proc/self/mounts").read_text())
-    return {
-        "processes": [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:100] for pid in of_runs(token, places)],
-        "mounts": [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()],
-        "links": [name for _, name in socket.if_nameindex()],
-        "rules": [line for line in rules.splitlines() if line.startswith("-A")],
-        "cgroups": [str(top) for hierarchy in hierarchies for top in hierarchy.glob(f"{places.cgroup}*")],
-        "files": [path.name for path in places.run.iterdir()] if places.run.is_dir() else [],
-    }
-
-
 def begin(repository: Path, token: str, log: Path) -> subprocess.Popen[bytes]:
     """A run with a process group of its own, its output in a file."""
-    environment = {**os.environ, "SEATRIAL_BENCHMARK": token}
+    environment = {**os.environ, MARK: token}
     argv = [str(Path(sys.executable).with_name("seatrial")), "run", str(repository), *SELECTION]
     with log.open("wb") as out:
         return subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
@@ -133,7 +102,7 @@ def one_stop(repository: Path, moment: str, way: str, after: float, places: Plac
     token = f"{os.getpid()}-{moment}-{way}".replace(" ", "-")
     if moment == "image build":
         change_a_source(repository)
-    before = snapshot(token, places, root)
+    before = snapshot(of_runs(token, places), places, root)
     log = logs / f"{moment}-{way}.log".replace(" ", "-")
     child = begin(repository, token, log)
     said = wait_for(child, log, MOMENTS[moment])
@@ -153,10 +122,9 @@ def one_stop(repository: Path, moment: str, way: str, after: float, places: Plac
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
     settle(token, places)
-    now = snapshot(token, places, root)
-    left = {kind: sorted(set(now[kind]) - set(before[kind])) for kind in now}
+    now = snapshot(of_runs(token, places), places, root)
     settled = round(time.monotonic() - started, 1)
-    return Stop(moment, way, said, code, settled, {kind: items for kind, items in left.items() if items})
+    return Stop(moment, way, said, code, settled, left(before, now))
 
 
 def in_the_engine(toolchain: Toolchain, home: Home) -> list[str]:
@@ -196,10 +164,10 @@ def main() -> int:
         print(f"the undisturbed run after them: exit {code}")
         if code:
             print(log.read_text()[-3000:])
-        left = in_the_engine(Toolchain(), Home(cache / "minikube"))
-        print(f"left in the engine: {', '.join(left) or 'nothing'}")
+        kept = in_the_engine(Toolchain(), Home(cache / "minikube"))
+        print(f"left in the engine: {', '.join(kept) or 'nothing'}")
     bad = [stop for stop in stops if stop.left or stop.code != (2 if stop.way == "interrupt" else -9) or "reached" in stop.said]
-    return len(bad) + len(left) + (code != 0)
+    return len(bad) + len(kept) + (code != 0)
 
 
 if __name__ == "__main__":
