@@ -27,6 +27,8 @@ _TEMPLATES: Mapping[str, KeyPath] = {
 }
 WORKLOAD_KINDS = tuple(_TEMPLATES)
 _QUANTITY = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?\Z")
+REFERENCE = re.compile(r"\$\$|\$\((?P<name>[A-Za-z_][\w.-]*)\)")
+"""How texts of a container refer to its variables; ``$$`` stands for a dollar (core/v1, EnvVar)."""
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -168,6 +170,11 @@ def environment(container: Container) -> dict[str, str]:
         for entry in _dicts(container.spec.get("env"))
         if "valueFrom" not in entry
     }
+
+
+def references_in(value: str) -> list[str]:
+    """Names that stand as ``$(NAME)`` in a text; ``$$(NAME)`` is none."""
+    return [match["name"] for match in REFERENCE.finditer(value) if match["name"]]
 
 
 def references(item: Object) -> list[Reference]:

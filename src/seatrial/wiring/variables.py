@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seatrial.chart.objects import ChartObject
-from seatrial.chart.workloads import Container, KeyPath
+from seatrial.chart.workloads import REFERENCE, Container, KeyPath
 from seatrial.wiring.reading import mapping, mappings, text
 from seatrial.wiring.shelf import Shelf
 
-_REFERENCE = re.compile(r"\$\$|\$\((?P<name>[A-Za-z_][\w.-]*)\)")
 _SOURCES = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
 _KEYS = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
 
@@ -63,11 +62,6 @@ class Environment:
 _PORT = re.compile(r"PORT$", re.IGNORECASE)
 
 
-def references_in(value: str) -> list[str]:
-    """Names that stand as ``$(NAME)`` in a text; ``$$(NAME)`` is none."""
-    return [match["name"] for match in _REFERENCE.finditer(value) if match["name"]]
-
-
 def expanded(value: str, known: Mapping[str, Variable]) -> str:
     """Replace ``$(NAME)`` where NAME is known."""
 
@@ -77,7 +71,7 @@ def expanded(value: str, known: Mapping[str, Variable]) -> str:
         found = known.get(match["name"])
         return match[0] if found is None or found.value is None else found.value
 
-    return _REFERENCE.sub(replacement, value)
+    return REFERENCE.sub(replacement, value)
 
 
 def environment(shelf: Shelf, item: ChartObject, container: Container) -> Environment:

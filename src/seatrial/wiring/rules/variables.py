@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seatrial.chart.workloads import KeyPath, probes
+from seatrial.chart.workloads import KeyPath, probes, references_in
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.reading import mapping, mappings, text, texts
 from seatrial.wiring.rule import Hit, rule
-from seatrial.wiring.variables import references_in
 
 _LOUD = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 """How environment variables are written; $(date) in a command is the shell's own."""
