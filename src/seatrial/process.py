@@ -80,39 +80,80 @@ def run(
         ProcessTimeout: it did not end in time.
         ProcessError: it ended with another code than 0 and ``check`` is set.
     """
-    command = tuple(str(part) for part in argv)
-    started = time.monotonic()
-    child = _start(command, cwd=cwd, env=env, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL)
-    if memory is not None and sys.platform == "linux":
-        _limit_memory(child, memory)
-    streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
-    assert child.stdout is not None and child.stderr is not None
-    readers = [
-        threading.Thread(target=_read, args=(pipe, streams[name], on_line, kept_lines), daemon=True)
-        for name, pipe in (("stdout", child.stdout), ("stderr", child.stderr))
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        _feed(child, input)
-        child.wait(timeout)
-    except subprocess.TimeoutExpired:
-        _end(child, grace=2)
-        _join(readers)
-        raise ProcessTimeout(command, None, _text(streams), timeout) from None
-    except BaseException:
-        _end(child, grace=2)
-        raise
-    finally:
+    begun = Begun(argv, cwd=cwd, env=env, reads=input is not None, on_line=on_line, kept_lines=kept_lines, memory=memory)
+    return begun.finish(input, timeout=timeout, check=check)
+
+
+class Begun:
+    """A program that was started, and whose standard input waits to be written: what it does before it reads is done meanwhile.
+
+    Args:
+        reads: it is given something to read when it is finished; without that its standard input is empty.
+
+    The other arguments are those of :func:`run`.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        reads: bool = True,
+        on_line: Callable[[str], None] | None = None,
+        kept_lines: int = KEPT_LINES,
+        memory: int | None = None,
+    ) -> None:
+        self.argv = tuple(str(part) for part in argv)
+        self._started = time.monotonic()
+        self._child = _start(self.argv, cwd=cwd, env=env, stdin=subprocess.PIPE if reads else subprocess.DEVNULL)
+        if memory is not None and sys.platform == "linux":
+            _limit_memory(self._child, memory)
+        self._streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        assert self._child.stdout is not None and self._child.stderr is not None
+        self._readers = [
+            threading.Thread(target=_read, args=(pipe, self._streams[name], on_line, kept_lines), daemon=True)
+            for name, pipe in (("stdout", self._child.stdout), ("stderr", self._child.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over already."""
+        return self._child.poll() is not None
+
+    def finish(self, input: str | None, *, timeout: float, check: bool = True) -> Completed:
+        """Give it what it is to read, and wait for its end; raises as :func:`run`."""
+        try:
+            _feed(self._child, input)
+            self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _end(self._child, grace=2)
+            _join(self._readers)
+            raise ProcessTimeout(self.argv, None, _text(self._streams), timeout) from None
+        except BaseException:
+            _end(self._child, grace=2)
+            raise
+        finally:
+            with _lock:
+                _children.discard(self._child)
+        _join(self._readers)
+        out, err = "".join(self._streams["stdout"]), "".join(self._streams["stderr"])
+        done = Completed(self.argv, self._child.returncode, out, err, time.monotonic() - self._started)
+        if check and done.returncode != 0:
+            raise ProcessError(self.argv, done.returncode, done.stdout + done.stderr, done.seconds)
+        return done
+
+    def stop(self) -> None:
+        """End it: nobody wants it any more."""
+        _end(self._child, grace=2)
         with _lock:
-            _children.discard(child)
-    _join(readers)
-    done = Completed(
-        command, child.returncode, "".join(streams["stdout"]), "".join(streams["stderr"]), time.monotonic() - started
-    )
-    if check and done.returncode != 0:
-        raise ProcessError(command, done.returncode, done.stdout + done.stderr, done.seconds)
-    return done
+            _children.discard(self._child)
+        if self._child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
+        _join(self._readers)
 
 
 class Background:

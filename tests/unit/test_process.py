@@ -111,3 +111,16 @@ def test_a_detached_program_outlives_end_all_and_tells_through_its_descriptor(tm
     assert program.is_running() and program.status() != psutil.STATUS_ZOMBIE
     program.kill()
     program.wait(5)
+
+
+def test_a_program_that_has_begun_waits_for_what_it_is_to_read():
+    begun = process.Begun([PYTHON, "-c", "import sys; print('read ' + sys.stdin.read())"])
+    assert not begun.ended
+    done = begun.finish("it", timeout=20)
+    assert (done.stdout, done.returncode) == ("read it\n", 0) and begun.ended
+
+
+def test_a_program_that_nobody_wants_any_more_is_ended():
+    begun = process.Begun([PYTHON, "-c", "import sys; sys.stdin.read()"])
+    begun.stop()
+    assert begun.ended

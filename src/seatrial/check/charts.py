@@ -13,11 +13,13 @@ from pathlib import Path
 from seatrial.chart.objects import ChartObject
 from seatrial.check import wires
 from seatrial.check.manifests import Loose
+from seatrial.check.neighbours import Neighbours
 from seatrial.check.objects import Schemas, judge_object, judge_twice
-from seatrial.check.rendering import CHART_FILE, Names, Renderer, Shown
+from seatrial.check.rendering import CHART_FILE, Names, Renderer, Shown, lint_together
 from seatrial.check.rule import Outcome
 from seatrial.check.scanners import Judged
 from seatrial.check.subcharts import complete
+from seatrial.check.together import render_together
 from seatrial.check.valuesfiles import read_values
 from seatrial.check.valuesread import judge_reading
 from seatrial.discovery.charts import CHART, FoundChart
@@ -32,6 +34,8 @@ OTHER_NAMES = Names("another-release", "another-namespace")
 """Under which every chart is rendered once more."""
 SHARED_NAMESPACE = "application"
 """Where the charts of a repository that has several are rendered for."""
+MOST_LINTED = 25
+"""How many charts one process lints."""
 MOST_SETTINGS = 40
 """How many values files of one chart are tried."""
 
@@ -101,22 +105,29 @@ def render_all(found: Holdings, helm: Helm, kube_version: str, scratch: Path, po
         for bench in benches:
             bench.renderer.names = replace(bench.renderer.names, namespace=namespace)
         list(pool.map(lambda bench: _first(found, bench), benches))
-    jobs = [(bench, files) for bench in benches if not bench.shown[0].cut for files in _settings(found, bench.chart)[1:]]
-    for (bench, _), shown in zip(jobs, pool.map(lambda job: _show(found, *job), jobs), strict=True):
-        bench.shown.append(shown)
+    list(pool.map(lambda bench: _others(found, bench), benches))
     return benches
 
 
-def render_seconds(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> None:
-    """Every chart once more, under other names."""
-    for bench, second in zip(benches, pool.map(_second, benches), strict=True):
+def render_seconds(benches: Sequence[Bench], scratch: Path, pool: ThreadPoolExecutor) -> None:
+    """Every chart once more, under other names; see :func:`render_all`."""
+    every = [(bench.renderer, bench.rendered[0]) for bench in benches if bench.rendered]
+    said = render_together(every, OTHER_NAMES, scratch / "together")
+    for bench, second in zip(benches, pool.map(lambda bench: _second(bench, said), benches), strict=True):
         bench.second = second
 
 
-def lint_all(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> list[tuple[str, Future[Outcome]]]:
-    """What ``helm lint`` adds to everything that was rendered, with its setting; nothing waits for it."""
-    every = [(bench, shown) for bench in benches for shown in bench.rendered]
-    return [(shown.setting, pool.submit(bench.renderer.lint, shown)) for bench, shown in every]
+def lint_all(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> list[Future[list[tuple[str, Outcome]]]]:
+    """What ``helm lint`` adds to everything that was rendered, with its setting; nothing waits for it.
+
+    One process reads all charts that are given the same values, which are mostly none.
+    """
+    same: dict[str, list[tuple[Renderer, Shown]]] = {}
+    for bench in benches:
+        for shown in bench.rendered:
+            same.setdefault(bench.renderer.given(shown), []).append((bench.renderer, shown))
+    batches = [every[start : start + MOST_LINTED] for every in same.values() for start in range(0, len(every), MOST_LINTED)]
+    return [pool.submit(lint_together, batch) for batch in batches]
 
 
 def _bench(found: Holdings, chart: FoundChart, helm: Helm, kube_version: str, scratch: Path) -> Bench:
@@ -145,17 +156,24 @@ def _first(found: Holdings, bench: Bench) -> None:
     bench.shown = [_show(found, bench, _settings(found, bench.chart)[0])]
 
 
+def _others(found: Holdings, bench: Bench) -> None:
+    """Render the other settings, one after the other: what one asks for, the next mostly asks for, too."""
+    for files in _settings(found, bench.chart)[1:] if not bench.shown[0].cut else ():
+        bench.shown.append(_show(found, bench, files))
+
+
 def _show(found: Holdings, bench: Bench, files: tuple[Path, ...]) -> Shown:
     setting = " + ".join(found.tree.name(path) for path in files)
     return bench.renderer.show(setting, files, read_values(bench.chart, files))
 
 
-def _second(bench: Bench) -> Shown | None:
+def _second(bench: Bench, said: Mapping[Path, str]) -> Shown | None:
     """The first setting that rendered, under other names."""
     if not bench.rendered:
         return None
     first = bench.rendered[0]
-    return bench.renderer.show(first.setting, first.files, read_values(bench.chart, first.files), names=OTHER_NAMES)
+    values = read_values(bench.chart, first.files)
+    return bench.renderer.show(first.setting, first.files, values, names=OTHER_NAMES, said=said.get(bench.chart.folder))
 
 
 def _common_namespace(benches: Sequence[Bench]) -> str:
@@ -165,7 +183,7 @@ def _common_namespace(benches: Sequence[Bench]) -> str:
     return namespace if 2 * count > said.total() else ""
 
 
-def judge_all(found: Holdings, benches: Sequence[Bench], loose: Loose, schemas: Schemas) -> Outcome:
+def judge_all(found: Holdings, benches: Sequence[Bench], loose: Loose, schemas: Schemas, neighbours: Neighbours) -> Outcome:
     """Everything that is wrong with the charts of a repository.
 
     Args:
@@ -173,6 +191,7 @@ def judge_all(found: Holdings, benches: Sequence[Bench], loose: Loose, schemas: 
         benches: its charts, rendered.
         loose: its plain manifests, which may go to the same cluster.
         schemas: of the target version.
+        neighbours: what the charts, by their folders, and the manifests have to do with each other.
     """
     outcome = Outcome()
     for chart in found.charts:
@@ -182,21 +201,21 @@ def judge_all(found: Holdings, benches: Sequence[Bench], loose: Loose, schemas: 
         elif chart.library:
             outcome.notes.append(f"chart {chart.name} is a library: it is judged where other charts include it.")
     for bench in benches:
-        beside = [item for other in benches if other is not bench for item in other.objects]
-        _judge(found, bench, [*beside, *loose.objects], loose.elsewhere, schemas, outcome)
+        _judge(found, bench, neighbours, loose.elsewhere, schemas, outcome)
     return outcome
 
 
 def _judge(
     found: Holdings,
     bench: Bench,
-    beside: Sequence[ChartObject],
+    neighbours: Neighbours,
     elsewhere: Mapping[tuple[str, str], str],
     schemas: Schemas,
     outcome: Outcome,
 ) -> None:
     outcome.add(bench.told)
     outcome.notes += _asked(bench)
+    beside = neighbours.beside(bench.chart.folder)
     titles: set[str] = set()
     for judged in bench.forms():
         titles.add(judged.title)
@@ -215,6 +234,7 @@ def _judge(
             second,
             leaves=bench.renderer.defaults,
             beside=beside,
+            services=neighbours.services(),
             found=found,
             elsewhere=elsewhere,
             lacking=bench.renderer.lacking(shown),

@@ -7,7 +7,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from seatrial.discovery.tree import MAX_FILES, Tree, narrowed, walk
 from seatrial.errors import ConfigError, ExitCode, Place
 
 if TYPE_CHECKING:
-    from seatrial.toolchain import Progress
+    from seatrial.toolchain import Progress, Toolchain
+    from seatrial.tools.checkov import Ahead
 
 MAX_UNPACKED = 100_000_000
 """Bytes that a packaged chart may unpack to."""
@@ -67,16 +68,28 @@ def _judged(tree: Tree) -> Report:
     key = memory.key_of(tree)
     report = memory.look_up(key)
     if report is None:
-        from seatrial.check import engine
         from seatrial.toolchain import Toolchain
 
         toolchain = Toolchain(progress=_tell)
+        ahead = _ahead(tree, toolchain)
         try:
-            report = engine.check(tree, toolchain)
+            from seatrial.check import engine
+
+            report = engine.check(tree, toolchain, ahead=ahead)
         finally:
+            if ahead is not None:
+                ahead.stop()
             toolchain.close()
         memory.keep(key, report)
     return report
+
+
+def _ahead(tree: Tree, toolchain: Toolchain) -> Ahead | None:
+    """checkov, loading itself while the rules are still being imported; None where it may have nothing to read."""
+    from seatrial.tools.checkov import Ahead
+
+    read = any(PurePosixPath(name).name in ("Chart.yaml", "Dockerfile") for name in tree.own)
+    return Ahead(toolchain.start(["checkov"])["checkov"]) if read else None
 
 
 def _tell(event: Progress) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from seatrial.chart.objects import ChartObject
 from seatrial.check import charts, manifests, scanners
 from seatrial.check.dockerfiles import judge_dockerfile
 from seatrial.check.merge import merge, printable
+from seatrial.check.neighbours import Neighbours
 from seatrial.check.objects import Schemas, defined_by, undefined
 from seatrial.check.report import Report, Waiver
 from seatrial.check.rule import Outcome
@@ -24,12 +25,15 @@ from seatrial.discovery.tree import Tree
 from seatrial.errors import SeatrialError
 from seatrial.toolchain import Tool
 from seatrial.toolchain.lock import Lock
+from seatrial.tools.checkov import Ahead
 from seatrial.tools.helm import Helm
 from seatrial.wiring.picture import Picture
 from seatrial.wiring.places import Places
 
 AT_ONCE = max(2, min(8, os.cpu_count() or 2))
 """Programs that run at the same time."""
+MANIFESTS = "manifests"
+"""What all plain manifests together are called among the charts."""
 MOST_NAMED = 8
 """How many of the files that were left out are named."""
 
@@ -41,24 +45,25 @@ class Programs(Protocol):
     def start(self, names: Iterable[str]) -> Mapping[str, Future[Tool]]: ...
 
 
-def check(tree: Tree, toolchain: Programs, *, helm_of: Callable[[Path], Helm] = Helm) -> Report:
+def check(tree: Tree, toolchain: Programs, *, helm_of: Callable[[Path], Helm] = Helm, ahead: Ahead | None = None) -> Report:
     """Judge everything that a tree holds.
 
     Args:
         tree: the files.
         toolchain: where Helm, hadolint and checkov come from.
         helm_of: makes Helm of its program; the static sabotages have one that knows most answers beforehand.
+        ahead: checkov, where it was started before; whoever started it stops it.
 
     Raises:
         ConfigError: its seatrial.yaml cannot be used.
         ToolchainError: there are charts, and Helm is not to be had.
     """
     started = time.monotonic()
-    report = judge(discover(tree), toolchain, helm_of=helm_of)
+    report = judge(discover(tree), toolchain, helm_of=helm_of, ahead=ahead)
     return replace(report, seconds=time.monotonic() - started)
 
 
-def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Helm] = Helm) -> Report:
+def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Helm] = Helm, ahead: Ahead | None = None) -> Report:
     """Judge what was discovered; see :func:`check`."""
     tree = found.tree
     titles = {each.path: f"Dockerfile {tree.name(each.path)}" for each in found.dockerfiles}
@@ -71,16 +76,19 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         benches = charts.render_all(found, helm, schemas.version, Path(scratch), pool) if helm else []
         judged = [each for bench in benches for each in bench.forms()]
         judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
-        scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles))
-        charts.render_seconds(benches, pool)
+        scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles, ahead))
+        charts.render_seconds(benches, Path(scratch), pool)
         linted = charts.lint_all(benches, pool)
         installed = [item for bench in benches for item in bench.objects]
-        outcome = charts.judge_all(found, benches, loose, schemas)
-        outcome.add(manifests.judge_all(found, loose, installed, schemas))
+        parties: dict[Hashable, Sequence[ChartObject]] = {bench.chart.folder: bench.objects for bench in benches}
+        neighbours = Neighbours({**parties, MANIFESTS: loose.objects})
+        outcome = charts.judge_all(found, benches, loose, schemas, neighbours)
+        outcome.add(manifests.judge_all(found, loose, neighbours.beside(MANIFESTS), schemas))
         for each in found.dockerfiles:
             outcome.found(judge_dockerfile(each, tree))
-        for setting, lint in linted:
-            outcome.add(lint.result(), setting)
+        for lint in linted:
+            for setting, told in lint.result():
+                outcome.add(told, setting)
         outcome.add(linting.result())
         outcome.add(scanning.result())
     outcome.notes += [*_undefined([*installed, *loose.objects]), *_left_out(found)]

@@ -24,10 +24,11 @@ from seatrial.discovery.charts import CHART, FoundChart
 from seatrial.discovery.patterns import HelmIgnore
 from seatrial.discovery.tree import text_of
 from seatrial.errors import Place, ProcessError, ProcessTimeout, SeatrialError
-from seatrial.tools.helm import Helm, Severity
+from seatrial.tools.helm import Helm, LintMessage, Severity
 from seatrial.tools.helmfaults import ChartError
 from seatrial.wiring.finding import Finding, Group
 from seatrial.wiring.given import Rendering
+from seatrial.wiring.reading import dig
 
 SECONDS = 20.0
 """How long one rendering may take; a usual chart takes a tenth of a second."""
@@ -163,6 +164,7 @@ class Renderer:
         self.names = names
         self.kube_version = kube_version
         self.defaults: Sequence[Leaf] = self._leaves()
+        self._asked: list[tuple[str, ...]] = []
 
     def _leaves(self) -> Sequence[Leaf]:
         try:
@@ -170,8 +172,18 @@ class Renderer:
         except SeatrialError:
             return ()  # told by the check of values files
 
-    def show(self, setting: str, files: tuple[Path, ...], values: Values, *, names: Names | None = None) -> Shown:
-        """Render with some values files, asking again with placeholders for what the chart requires."""
+    def show(
+        self, setting: str, files: tuple[Path, ...], values: Values, *, names: Names | None = None, said: str | None = None
+    ) -> Shown:
+        """Render with some values files, asking again with placeholders for what the chart requires.
+
+        Args:
+            setting: the values files' names.
+            files: values files, in order.
+            values: what they say.
+            names: of the release, where they are not the usual ones.
+            said: what Helm is known to print; without it Helm is asked.
+        """
         shown = Shown(setting, files, values.merged)
         shown.outcome.found(values.faults)
         if any(fault.id == UNREADABLE.id for fault in values.faults):
@@ -182,7 +194,8 @@ class Renderer:
             for path in asked:
                 given = merged(given, nested(path, placeholder(path, values.schema)))
             try:
-                text = self._template(files, given, names or self.names)
+                text = self._template(files, given, names or self.names) if said is None else said
+                self._asked += [path for path in asked if path not in self._asked]
                 return self._read(
                     replace(shown, values=merged(values.merged, given), asked=tuple(asked)), text, names or self.names
                 )
@@ -192,6 +205,9 @@ class Renderer:
                     self._refused(error, values, shown)
                     return replace(shown, asked=tuple(asked))
                 asked[wanted[0]] = error.message
+                if wanted[0] in self._asked:  # another setting asked for it, and then for others: ask for them at once
+                    left = [path for path in self._asked if dig(values.merged, *path) in (None, "", {}, [])]
+                    asked |= {path: error.message for path in left if path not in asked}
             except ProcessTimeout:
                 what = f"rendering did not end within {SECONDS:.0f} s"
                 shown.outcome.found([ENDLESS.at(Place(self.chart.folder / CHART), f"chart {self.chart.name}", what)])
@@ -306,22 +322,14 @@ class Renderer:
         home = self._original(item.template)
         return item if home == item.template else replace(item, template=home)
 
-    def lint(self, shown: Shown) -> Outcome:
+    def given(self, shown: Shown) -> str:
+        """What ``helm lint`` is told beside the chart: charts for which that is the same are linted together."""
+        return repr((self.names.namespace, shown.files, _of_paths(shown.asked, shown.values), self.kube_version))
+
+    def linted(self, messages: Iterable[LintMessage]) -> Outcome:
         """What ``helm lint --strict`` adds, for a chart that renders."""
         outcome = Outcome()
-        try:
-            lint = self.helm.lint(
-                self.folder,
-                namespace=self.names.namespace,
-                values=shown.files,
-                overrides=_of_paths(shown.asked, shown.values),
-                kube_version=self.kube_version,
-            )
-        except ProcessError as error:
-            outcome.notes.append(f"helm lint could not be run on chart {self.chart.name}: {error.message}.")
-            outcome.passing = True
-            return outcome
-        for message in lint.messages:
+        for message in messages:
             grave = message.severity is not Severity.INFO
             if grave and not any(words in message.text for words in _TOLD_OTHERWISE):
                 group = Group.WILL_BREAK if message.severity is Severity.ERROR else None
@@ -333,6 +341,24 @@ class Renderer:
         """A path of the copy as it is in the repository."""
         above = next((folder for folder in path.parents if folder in self._homes), None)
         return self._homes[above] / path.relative_to(above) if above else path
+
+
+def lint_together(every: Sequence[tuple[Renderer, Shown]]) -> list[tuple[str, Outcome]]:
+    """What ``helm lint --strict`` adds to charts that are given the same values, each with its setting."""
+    first, shown = every[0]
+    try:
+        messages = first.helm.lint_all(
+            [renderer.folder for renderer, _ in every],
+            namespace=first.names.namespace,
+            values=shown.files,
+            overrides=_of_paths(shown.asked, shown.values),
+            kube_version=first.kube_version,
+        )
+    except ProcessError as error:
+        names = ", ".join(renderer.chart.name for renderer, _ in every)
+        note = f"helm lint could not be run on chart {names}: {error.message}."
+        return [(shown.setting, Outcome(notes=[note], passing=True))]
+    return [(each.setting, renderer.linted(found)) for (renderer, each), found in zip(every, messages, strict=True)]
 
 
 def _of_paths(paths: Iterable[tuple[str, ...]], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,20 @@ def _linted(found: hadolint.Finding, title: str) -> Finding:
     )
 
 
-def scan(program: Path, dockerfiles: Sequence[FoundDockerfile], objects: Sequence[Judged], titles: Mapping[Path, str]) -> Outcome:
+def scan(
+    program: Path,
+    dockerfiles: Sequence[FoundDockerfile],
+    objects: Sequence[Judged],
+    titles: Mapping[Path, str],
+    ahead: checkov.Ahead | None = None,
+) -> Outcome:
     """checkov on all Dockerfiles and objects: every rule that one breaks is hygiene.
+
+    Args:
+        program: checkov.
+        dockerfiles, objects: what it is to read.
+        titles: Dockerfile -> what it is called in messages.
+        ahead: one that was started before; without it a new one is.
 
     Raises:
         SeatrialError: it failed.
@@ -85,7 +98,8 @@ def scan(program: Path, dockerfiles: Sequence[FoundDockerfile], objects: Sequenc
         copies = {_copied(folder / str(number), path): path for number, path in enumerate(readable)}
         lines = _write(folder / MANIFESTS, objects)
         files = [*copies, *([folder / MANIFESTS] if objects else [])]
-        result = checkov.scan(program, files, folder=folder)
+        scanned = ahead.scan if ahead else checkov.scan
+        result = scanned(program, files, folder=folder)
     for each in result.failed:
         path = copies.get(folder / each.place.path)
         if path is not None:
@@ -120,7 +134,7 @@ def _write(file: Path, objects: Sequence[Judged]) -> list[int]:
 
 def _at_line(line: int, objects: Sequence[Judged], lines: Sequence[int]) -> Judged:
     """The object that stands at a line of the stream."""
-    return objects[max(index for index, start in enumerate(lines) if start <= line)]
+    return objects[bisect_right(lines, line) - 1]
 
 
 def _scanned(found: checkov.Finding, title: str, place: Place) -> Finding:

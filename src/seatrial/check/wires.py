@@ -40,6 +40,7 @@ def judge_chart(
     *,
     leaves: Sequence[Leaf],
     beside: Sequence[ChartObject],
+    services: Sequence[str],
     found: Holdings,
     elsewhere: Mapping[tuple[str, str], str],
     lacking: frozenset[str],
@@ -51,14 +52,15 @@ def judge_chart(
         shown: what came out under some setting.
         second: the same under other names of release and namespace; None where names are not to be judged.
         leaves: of the chart's own values.yaml.
-        beside: what other charts and manifests of the repository bring to the same cluster.
+        beside: what other charts and manifests of the repository bring to the same cluster, as far as it matters here.
+        services: names of all Services of the repository.
         found: everything else that the repository holds.
         elsewhere: (kind, name) of what is made all the same -> who or how.
         lacking: names of subcharts that could not be had.
     """
     given = given_of(chart, shown, found, second=second, leaves=leaves, beside=beside)
     tested = [file for file in shown.files if file.is_relative_to(chart.folder) and "ci" in file.relative_to(chart.folder).parts]
-    given = replace(given, elsewhere=elsewhere, lacking=lacking, tested="\n".join(texts(tested).values()))
+    given = replace(given, elsewhere=elsewhere, lacking=lacking, services=services, tested="\n".join(texts(tested).values()))
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}
     given = replace(given, beside=frozenset(others))
     outcome = _outcome(judge(given), others, f"chart {chart.name}" + (f" with {shown.setting}" if shown.setting else ""))

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import process
-from seatrial.errors import Place, ToolchainError
+from seatrial.errors import Place, SeatrialError, ToolchainError
+
+if TYPE_CHECKING:
+    from seatrial.toolchain import Tool
 
 SECONDS = 300.0
 """For one call; the reference application takes 3 s."""
@@ -84,21 +89,85 @@ def scan(program: Path, files: Sequence[Path], *, folder: Path) -> Scan:
         ToolchainError: it printed something else than findings.
         ProcessTimeout: it did not end in time.
     """
-    env = {name: value for name, value in os.environ.items() if not name.startswith(_SERVICE_SETTINGS)}
+    command = _command(program, files)
+    done = process.run(command, timeout=SECONDS, cwd=folder, env=_environment(), check=False, kept_lines=REPORT_LINES)
+    return _scan(done, folder)
+
+
+class Ahead:
+    """checkov, started before anybody knows what it shall read: half of its time goes by until it has loaded itself.
+
+    Args:
+        tool: the program; it is started as soon as it is there.
+    """
+
+    def __init__(self, tool: Future[Tool]) -> None:
+        self._guard = threading.Lock()
+        self._begun: process.Begun | None = None
+        self._over = False
+        tool.add_done_callback(self._begin)
+
+    def _begin(self, tool: Future[Tool]) -> None:
+        if tool.exception() is not None:
+            return  # whoever asks for the program hears of it
+        program = tool.result().path
+        interpreter = program.resolve().with_name("python")
+        with self._guard:
+            if self._over or not interpreter.exists() or program.read_bytes()[:2] != b"#!":
+                return
+            try:
+                # Isolated, and nowhere near what is judged: nothing may be imported from there.
+                argv: list[str | Path] = [interpreter, "-I", "-c", _LOADED]
+                self._begun = process.Begun(argv, cwd=interpreter.parent, env=_environment(), kept_lines=REPORT_LINES)
+            except SeatrialError:
+                return  # the same will be told where it is started for good
+
+    def scan(self, program: Path, files: Sequence[Path], *, folder: Path) -> Scan:
+        """:func:`scan`, by the one that waits; where none does, by a new one."""
+        begun = self._take()
+        if begun is None or begun.ended:
+            return scan(program, files, folder=folder)
+        told = {"arguments": [str(part) for part in _command(program, files)[1:]], "folder": str(folder)}
+        done = begun.finish(json.dumps(told), timeout=SECONDS, check=False)
+        try:
+            return _scan(done, folder)
+        except ToolchainError:  # another version, which is loaded otherwise: what is really wrong, the program itself says
+            return scan(program, files, folder=folder)
+
+    def stop(self) -> None:
+        """End what waits in vain."""
+        begun = self._take()
+        if begun is not None:
+            begun.stop()
+
+    def _take(self) -> process.Begun | None:
+        with self._guard:
+            begun, self._begun, self._over = self._begun, None, True
+            return begun
+
+
+_LOADED = """\
+import json, os, sys, warnings
+warnings.simplefilter("ignore", category=SyntaxWarning)
+from checkov.main import Checkov
+told = json.load(sys.stdin)
+os.chdir(told["folder"])
+sys.exit(Checkov(told["arguments"]).run())
+"""
+"""What the waiting one does: load, wait, and then what the program itself does."""
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SERVICE_SETTINGS)}
+
+
+def _command(program: Path, files: Sequence[Path]) -> list[str | Path]:
     # Not --quiet: its report leaves out what could not be parsed and what the files skip.
-    argv: list[str | Path] = [
-        program,
-        "--output",
-        "json",
-        "--framework",
-        DOCKERFILE,
-        KUBERNETES,
-        "--compact",
-        "--skip-download",
-        "--file",
-        *files,
-    ]
-    done = process.run(argv, timeout=SECONDS, cwd=folder, env=env, check=False, kept_lines=REPORT_LINES)
+    options = ["--output", "json", "--framework", DOCKERFILE, KUBERNETES, "--compact", "--skip-download", "--file"]
+    return [program, *options, *files]
+
+
+def _scan(done: process.Completed, folder: Path) -> Scan:
     try:
         return _read(json.loads(done.stdout), folder)
     except (ValueError, KeyError, TypeError) as error:

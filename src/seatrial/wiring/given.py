@@ -63,6 +63,7 @@ class Given:
         beside: files of objects that may go to the same cluster and are no part of what is judged.
         elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how.
         tested: text of the values files in force that are a chart test's (``ci/``): they name neighbours that are not there.
+        services: names of Services that the rest of the repository has: what may be meant where a name is wrong.
         lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
     """
@@ -80,6 +81,7 @@ class Given:
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
     tested: str = ""
     lacking: frozenset[str] = frozenset()
+    services: Sequence[str] = ()
     ingress_classes: frozenset[str] | None = None
     storage_classes: frozenset[str] | None = None
 

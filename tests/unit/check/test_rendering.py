@@ -50,6 +50,23 @@ print("---\\n# Source: shop/templates/a.yaml\\napiVersion: v1\\nkind: Pod\\nmeta
 """
 
 
+def test_what_one_setting_asks_for_is_asked_for_at_once_by_the_next(
+    fake_helm: Callable[[str], Path], repository: Callable[..., Tree]
+):
+    (chart,) = find_charts(
+        repository({**FILES, "values-a.yaml": "other: x\n", "values-b.yaml": "web: {host: own.example.com}\n"})
+    )
+    helm = fake_helm(f"open({str(chart.folder.parent / 'calls')!r}, 'a').write('x')\n{REQUIRED}")
+    renderer = Renderer(Helm(helm), chart, Completed(chart.folder, {}, Outcome(), ()), Names("shop", "shop"), "1.34.4")
+    shown, calls = [], []
+    for files in ((), (chart.folder / "values-a.yaml",), (chart.folder / "values-b.yaml",)):
+        shown.append(renderer.show("", files, read_values(chart, files)))
+        calls.append(len((chart.folder.parent / "calls").read_text()))
+    assert calls[:2] == [3, 5], "both values are given at the second try"
+    assert shown[1].asked == shown[0].asked == (("password",), ("web", "host"))
+    assert calls[2] - calls[1] == 3, "what a file gives is not taken for missing"
+
+
 def test_placeholders_stand_in_for_what_the_chart_requires(show: Callable[..., Shown]):
     shown = show(REQUIRED)
     assert shown.asked == (("password",), ("web", "host"))

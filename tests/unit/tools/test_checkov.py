@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from seatrial.errors import Place, ToolchainError
-from seatrial.tools.checkov import scan
+from seatrial.toolchain import Source, Tool
+from seatrial.tools.checkov import Ahead, scan
 
 Row = tuple[str, str, str, int]
 
@@ -91,3 +94,75 @@ def test_nothing_in_the_environment_leads_to_the_service(tmp_path: Path, monkeyp
 def test_what_is_no_report_is_one_sentence(tmp_path: Path, said: str):
     with pytest.raises(ToolchainError, match="checkov ended with 1 and said"):
         scan(program(tmp_path, said), [Path("a.yaml")], folder=tmp_path)
+
+
+MODULE = """\
+import os, sys
+class Checkov:
+    def __init__(self, arguments=sys.argv[1:]):
+        self.arguments = arguments
+    def run(self):
+        with open({ran!r}, "a") as file:
+            print(os.getcwd(), "script" if sys.argv[0] == {program!r} else "ahead", *self.arguments, file=file)
+        print({answer!r})
+        return 1
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A checkov as a virtual environment has it: its interpreter beside it, and a module that takes its arguments when loaded."""
+    package, program = tmp_path / "modules" / "checkov", tmp_path / "bin" / "checkov"
+    for folder in (package, program.parent):
+        folder.mkdir(parents=True)
+    answer = json.dumps([report("kubernetes", 3)])
+    (package / "__init__.py").write_text("")
+    (package / "main.py").write_text(MODULE.format(ran=str(tmp_path / "ran"), program=str(program), answer=answer))
+    # The waiting one is isolated from the environment, so that this interpreter has to bring the module's folder itself.
+    python = program.with_name("python")
+    python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && shift\nPYTHONPATH={package.parent} exec {sys.executable} "$@"\n')
+    program.write_text(f"#!{python}\nimport sys\nfrom checkov.main import Checkov\nsys.exit(Checkov().run())\n")
+    for path in (python, program):
+        path.chmod(0o755)
+    return program
+
+
+def there(program: Path) -> Future[Tool]:
+    future: Future[Tool] = Future()
+    future.set_result(Tool("checkov", program, "1", Source.HOST, "", "host"))
+    return future
+
+
+def runs(folder: Path) -> list[list[str]]:
+    return [line.split() for line in (folder / "ran").read_text().splitlines()]
+
+
+def test_what_was_loaded_ahead_reads_what_it_is_told_later(installed: Path, tmp_path: Path):
+    ahead = Ahead(there(installed))
+    for _ in range(2):
+        assert ahead.scan(installed, [tmp_path / "rendered.yaml"], folder=tmp_path).passed == {"kubernetes": 3}
+    (folder, how, *arguments), (again, anew, *same) = runs(tmp_path)
+    assert (folder, how) == (again, "ahead") == (str(tmp_path), "ahead") and anew == "script", "one waits; a second is new"
+    assert arguments == same and arguments[-2:] == ["--file", str(tmp_path / "rendered.yaml")]
+
+
+@pytest.mark.parametrize("change", ["raise ImportError\n", "class Checkov:\n    pass\n"], ids=["not so", "otherwise"])
+def test_what_cannot_be_loaded_ahead_is_started_when_it_is_needed(installed: Path, tmp_path: Path, change: str):
+    module = tmp_path / "modules" / "checkov" / "main.py"
+    module.write_text(
+        f"import sys\nif sys.argv[0] == '-c':\n    {change.rstrip().replace(chr(10), chr(10) + '    ')}\nelse:\n    exec({module.read_text()!r})\n"
+    )
+    assert Ahead(there(installed)).scan(installed, [tmp_path / "a.yaml"], folder=tmp_path).passed == {"kubernetes": 3}
+    assert [how for _, how, *_ in runs(tmp_path)] == ["script"]
+
+
+def test_what_waits_in_vain_is_ended(installed: Path):
+    tool: Future[Tool] = Future()
+    ahead = Ahead(tool)
+    ahead.stop()
+    tool.set_result(there(installed).result())
+    assert ahead._begun is None, "nothing is started for somebody who has gone"
+    waiting = Ahead(there(installed))
+    begun = waiting._begun
+    waiting.stop()
+    assert begun is not None and begun.ended

@@ -122,6 +122,18 @@ def test_lint_messages(helm: Helm, fake: Fake) -> None:
     assert lint.messages[2].text == "parse error at (a/templates/x.yaml:3): unexpected EOF"
 
 
+def test_one_process_lints_several_charts(helm: Helm, fake: Fake) -> None:
+    fake.says(
+        "==> Linting a\n[INFO] Chart.yaml: icon is recommended\n\n==> Linting b\n[WARNING] templates/x.yaml: is deprecated\n\n"
+        "Error: 2 chart(s) linted, 1 chart(s) failed\n",
+        code=1,
+    )
+    charts = [Path("b"), Path("a"), Path("c")]
+    found = helm.lint_all(charts, namespace="n", values=[Path("v")], overrides={"x": 1}, kube_version="1.34.4")
+    assert [[message.text for message in each] for each in found] == [["is deprecated"], ["icon is recommended"], []]
+    assert fake.heard["argv"][:4] == ["lint", "b", "a", "c"] and fake.heard["stdin"] == '{"x": 1}'
+
+
 def test_install_result(helm: Helm, fake: Fake) -> None:
     fake.says(json.dumps(STATUS))
     status = helm.install("r", Path("c"), namespace="n", timeout=90)

@@ -171,7 +171,7 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
     edge = Edge(relation, mention.source, None, wanted, mention.item, mention.path, place=mention.place)
     service = looked.service
     if looked.known is Known.MISSING or service is None:
-        beside = tuple(graph.names.in_namespace(namespace))
+        beside = tuple(dict.fromkeys([*graph.names.in_namespace(namespace), *graph.given.services]))
         return (replace(edge, miss=Miss.OBJECT, beside=beside) if address.certain else None), None
     if looked.known is Known.ELSEWHERE:  # a text that nobody reads is not called from its own namespace
         told = address.certain and mention.users
