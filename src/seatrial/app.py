@@ -113,6 +113,8 @@ class Chart(_Model):
             each run; any other text may contain ``{KEY}`` of the keys before it.
         inventory: kind -> names of all objects that the chart renders for the trial, hooks included; what else it renders, or
             does not, fails M3-RENDER-02.
+        examples: value, as ``helm --set`` names it -> another one that the chart takes, where none can be made up (M3-RENDER-04).
+        silent: value -> reason why no rendering shows a change of it.
     """
 
     path: Path
@@ -121,6 +123,8 @@ class Chart(_Model):
     values: tuple[Path, ...] = ()
     secrets: Mapping[DnsLabel, Mapping[str, str]] = Field(default_factory=dict)
     inventory: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    examples: Mapping[str, Any] = Field(default_factory=dict)
+    silent: Mapping[str, str] = Field(default_factory=dict)
 
 
 class SignIn(_Model):

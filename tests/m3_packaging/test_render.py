@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.checks import renders, switches
+from seatrial.checks import overrides, renders, switches
 from seatrial.marks import check, criterion
 
 
@@ -22,3 +22,9 @@ def test_rendering_yields_every_planned_resource(observed, record):
 @check(switches.observe_switches, needs=("rendered",))
 def test_switches_add_and_remove_exactly_their_resources(observed, record):
     record(switches.judge_switches(observed))
+
+
+@criterion("M3-RENDER-04")
+@check(overrides.observe_overrides)
+def test_every_value_can_be_overridden(observed, record):
+    record(overrides.judge_overrides(observed))

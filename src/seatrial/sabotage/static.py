@@ -122,6 +122,20 @@ STATIC: tuple[Sabotage, ...] = (
         ),
     ),
     Sabotage(
+        name="value-that-changes-nothing",
+        milestone=3,
+        description="The backend's template says itself how many old rollouts are kept: whoever sets the value is not heard.",
+        criterion="M3-RENDER-04",
+        says="backend.rollout.revisionHistoryLimit",
+        edits=(
+            Edit(
+                BACKEND,
+                "  revisionHistoryLimit: {{ .Values.backend.rollout.revisionHistoryLimit }}\n",
+                "  revisionHistoryLimit: 5\n",
+            ),
+        ),
+    ),
+    Sabotage(
         name="names-grow-too-long",
         milestone=3,
         description="The name helper no longer cuts: with a long release name objects are refused.",

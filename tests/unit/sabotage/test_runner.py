@@ -78,13 +78,15 @@ def test_verdicts_come_from_the_journal_and_the_worst_counts(tmp_path: Path):
     assert cluster == "seatrial-r"
 
 
-def live(monkeypatch: pytest.MonkeyPatch, cluster: str, reuse: str | None = None) -> tuple[list[list[str]], dict[str, Result]]:
+def live(
+    monkeypatch: pytest.MonkeyPatch, cluster: str, reuse: str | None = None, trouble: str = ""
+) -> tuple[list[list[str]], dict[str, Result]]:
     """What `seatrial` was called with for a live fault, and the results."""
     calls: list[list[str]] = []
 
     def run(copy: Path, arguments: list[str], timeout: float) -> Result:
         calls.append([copy.name, *arguments[:2]])
-        return Result(HEALTHY.verdicts, 1.0, cluster)
+        return Result(HEALTHY.verdicts, 1.0, cluster, trouble)
 
     monkeypatch.setattr(runner, "_run", run)
     monkeypatch.setattr(runner, "_seatrial", lambda arguments, timeout: calls.append(list(arguments)))
@@ -108,5 +110,10 @@ def test_a_given_cluster_is_used_and_left_alone(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_a_cluster_no_fault_is_tried(monkeypatch: pytest.MonkeyPatch):
-    calls, results = live(monkeypatch, "")
+    calls, results = live(monkeypatch, "", trouble="there is no engine")
     assert calls == [["well", "--keep-cluster", "--criterion"]] and results.keys() == {"healthy-live"}
+
+
+def test_faults_that_need_the_engine_alone_are_tried_without_a_cluster(monkeypatch: pytest.MonkeyPatch):
+    calls, results = live(monkeypatch, "")
+    assert [name for name, *_ in calls] == ["well", "ill"] and results.keys() == {"healthy-live", FAULT.name}

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.chart.values import Leaf
+from seatrial.checks.overrides import Overrides, Search, changes, judge_overrides
+from seatrial.checks.rendering import merged, nested
+from seatrial.verdict import Outcome
+
+
+def leaf(key: str, default: Any, line: int = 1) -> Leaf:
+    return Leaf(tuple(key.split(".")), default, "", line)
+
+
+@pytest.mark.parametrize(
+    ("default", "schema", "value", "mark"),
+    [
+        (True, {}, False, ""),
+        (3000, {}, 40_001, "40001"),
+        (2, {"maximum": 10}, 3, ""),
+        (10, {"maximum": 10}, 9, ""),
+        ("info", {}, "zq1", "zq1"),
+        ("128Mi", {}, "701Mi", "701Mi"),
+        ("/ready", {"pattern": "^/"}, "/readyzq1", "/readyzq1"),
+        ("", {"minLength": 32}, "zq1".ljust(40, "q"), "zq1".ljust(40, "q")),
+        ("ClusterIP", {"enum": ["ClusterIP", "NodePort"]}, "NodePort", ""),
+        (["a", "b"], {}, ["zq1", "b"], "zq1"),
+        ([{"cidr": "0.0.0.0/0", "except": []}], {}, [{"cidr": "zq1", "except": []}], "zq1"),
+        ({}, {}, {"zq1": "zq1"}, "zq1"),
+    ],
+)
+def test_another_value_is_of_the_same_type_and_taken_by_the_schema(default: Any, schema: Any, value: Any, mark: str):
+    (found,), without = changes([leaf("a", default)], {"properties": {"a": schema}}, {"a": default}, {})
+    assert (found.value, found.mark, without) == (value, mark, [])
+
+
+def test_where_the_schema_takes_nothing_an_example_may_be_given():
+    row, schema = leaf("a", "x"), {"properties": {"a": {"enum": ["x", "y"]}}}
+    assert changes([row], schema, {}, {}) == ([], [row])
+    (found,), _ = changes([row], schema, {}, {"a": "y"})
+    assert (found.value, found.mark) == ("y", "")
+    assert changes([row], schema, {}, {"a": "no"}) == ([], [row]), "an example is held to the schema too"
+
+
+VALUES: dict[str, Any] = {
+    "port": 80,
+    "unread": "x",
+    "tls": {"enabled": True, "secret": "t"},
+    "external": {"host": "h"},
+    "database": {"enabled": True},
+    "secrets": {"existing": "s", "url": "", "key": ""},
+}
+
+
+def chart(values: Mapping[str, Any]) -> str | None:
+    """A chart as a function: secrets are wanted all or none, and an external host counts without a database only."""
+    over = merged(VALUES, values)
+    shown = {"port": over["port"], "tls": over["tls"]["secret"] if over["tls"]["enabled"] else None}
+    if not over["database"]["enabled"]:
+        shown["host"] = over["external"]["host"]
+    secrets = over["secrets"]
+    shown["secret"] = secrets["existing"]
+    if not secrets["existing"]:
+        if not secrets["key"] or not (secrets["url"] or over["database"]["enabled"]):
+            return None
+        shown["data"] = base64.b64encode(json.dumps({**secrets, "url": None}).encode()).decode()
+        if not over["database"]["enabled"]:
+            shown["url"] = base64.b64encode(secrets["url"].encode()).decode()
+    return "---\n" + json.dumps(shown)
+
+
+def test_each_value_is_seen_where_it_counts_and_one_that_never_does_is_not():
+    keys = "port unread tls.enabled tls.secret external.host database.enabled secrets.existing secrets.url secrets.key".split()
+    rows = []
+    for number, key in enumerate(keys, 1):
+        default: Any = VALUES
+        for part in key.split("."):
+            default = default[part]
+        rows.append(leaf(key, default, number))
+    found, without = changes(rows, None, VALUES, {})
+    search = Search(chart, {})
+    search.all(found)
+    assert without == [] and keys - search.seen.keys() == {"unread"}
+    assert search.seen["port"] == search.seen["tls.secret"] == search.seen["tls.enabled"] == ""
+    assert search.seen["external.host"] == "database.enabled=false"
+    assert search.seen["secrets.key"] == 'secrets.existing=""'
+    assert search.seen["secrets.url"] == 'secrets.existing="" and database.enabled=false'
+    assert all(document == "" or document.startswith("{") for document in search.documents)
+
+
+def test_values_that_the_chart_refuses_together_are_tried_in_halves():
+    asked: list[Mapping[str, Any]] = []
+
+    def render(values: Mapping[str, Any]) -> str | None:
+        asked.append(values)
+        return None if {"a", "d"} <= values.keys() else json.dumps(values)
+
+    found, _ = changes([leaf(key, "x") for key in "abcd"], None, {}, {})
+    search = Search(render, {})
+    search.together(found, {}, "")
+    assert search.seen.keys() == set("abcd") and nested(("a",), "zq1") in [
+        {k: v for k, v in each.items() if k == "a"} for each in asked
+    ]
+
+
+SEEN = Overrides(
+    file=Path("values.yaml"),
+    lines={"a": 1, "b": 2},
+    seen={"a": "", "b": "c=true"},
+    without=(),
+    listed={},
+    invalid=(),
+    renderings=7,
+    wanted=100.0,
+)
+
+
+def test_every_value_that_shows_passes():
+    verdict = judge_overrides(SEEN)
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 2)
+    assert [item.what for item in verdict.evidence] == [
+        "2 of 2 values show, by 7 renderings: 100 %",
+        "b shows beside c=true only",
+    ]
+
+
+def test_a_value_that_shows_nowhere_fails_with_its_line():
+    verdict = judge_overrides(replace(SEEN, seen={"a": ""}))
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.reason.startswith("value b (values.yaml:2): found another value renders the same, wanted a difference.")
+
+
+def test_a_listed_value_may_show_nowhere_and_its_reason_is_told():
+    verdict = judge_overrides(replace(SEEN, seen={"a": ""}, listed={"b": "people read it"}))
+    assert verdict.outcome is Outcome.PASSED and verdict.evidence[-1].what == "b shows nowhere: people read it"
+
+
+@pytest.mark.parametrize("key", ["b", "gone"])
+def test_a_list_of_exceptions_that_does_not_hold_fails(key: str):
+    assert f"chart.silent / {key}" in judge_overrides(replace(SEEN, listed={key: "why"})).reason
+
+
+def test_a_value_that_could_not_be_changed_is_no_pass():
+    verdict = judge_overrides(replace(SEEN, seen={"a": ""}, without=("b",)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE and "name one in chart.examples" in verdict.reason
+
+
+def test_what_kubernetes_refuses_after_a_change_fails():
+    verdict = judge_overrides(replace(SEEN, invalid=("Service a: 'x' is not of type 'integer'",)))
+    assert verdict.outcome is Outcome.FAILED and "Service a: 'x' is not of type 'integer'" in verdict.reason
+
+
+def test_a_chart_without_values_is_no_pass():
+    assert judge_overrides(replace(SEEN, lines={}, seen={})).outcome is Outcome.FAILED
