@@ -46,7 +46,7 @@ def observe_standard(world: World) -> dict[str, Any]:
     rendered = [item for item in manifests.observe_manifests(world)["objects"] if item["subject"] in makers]
     return {
         "namespace": namespace,
-        "pods": len(_pods(kube, namespace)),
+        "pods": len(running_pods(kube, namespace)),
         "said": _relabel(kube, namespace, world.cluster.kubernetes_version),
         "control": _relabel(kube, CONTROL, world.cluster.kubernetes_version),
         "templates": [
@@ -119,14 +119,14 @@ def observe_pods(world: World) -> dict[str, Any]:
     kube, namespace = world.kube, world.app.namespace
     accounts = {item["metadata"]["name"]: item for item in kube.find("ServiceAccount", namespace)}
     secrets = {item["metadata"]["name"] for item in kube.find("Secret", namespace, field_selector=f"type={TOKEN_SECRET}")}
-    pods = [pod_facts(f"Pod {pod['metadata']['name']}", pod["spec"], accounts, secrets) for pod in _pods(kube, namespace)]
+    pods = [pod_facts(f"Pod {pod['metadata']['name']}", pod["spec"], accounts, secrets) for pod in running_pods(kube, namespace)]
     for item in world.rendered.objects:
         if workloads.containers(item.raw):
             pods.append(pod_facts(f"rendered {item.subject}", workloads.pod_spec(item.raw), accounts, secrets))
     return {"pods": pods, "writable": dict(world.app.security.writable), "config": str(world.app.root / FILE)}
 
 
-def _pods(kube: Kube, namespace: str) -> list[Object]:
+def running_pods(kube: Kube, namespace: str) -> list[Object]:
     """All pods of the namespace but those that trials add and those that have ended: the namespace is the application's own."""
     return [
         pod
@@ -236,7 +236,7 @@ def observe_rights(world: World) -> dict[str, Any]:
     kube, namespace = world.kube, world.app.namespace
     kubectl = Kubectl(world.toolchain.tool("kubectl").path, world.cluster.kubeconfig, world.cluster.context)
     names = {item.name for item in world.rendered.of_kind("ServiceAccount")}
-    names |= {str(pod["spec"].get("serviceAccountName") or "default") for pod in _pods(kube, namespace)}
+    names |= {str(pod["spec"].get("serviceAccountName") or "default") for pod in running_pods(kube, namespace)}
     return {
         "accounts": [
             {

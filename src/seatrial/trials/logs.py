@@ -1,0 +1,356 @@
+"""Logs: every container's can be read, and tell of requests (M5-LOG-01); the backend's have a form and no secrets (M5-LOG-02).
+
+Read at the end of a run, when users have signed up, failed to, chatted and met outages: what the application writes about them is
+what the judges look through. Lines never leave this module; names, counts and kinds do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from seatrial.chart import workloads
+from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools.kube import ApiError, Object
+from seatrial.trials import copies, live, sensitive, settings, users
+from seatrial.trials.database import marker
+from seatrial.trials.sensitive import Sensitive
+from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.world import World
+
+SERVING = ("frontend", "backend")
+AT_ONCE = 4
+LOOK_SECONDS = 0.5
+"""Between two looks at logs; following every one of them would take a connection each."""
+REQUEST_SECONDS = 10.0
+LEAVING: Object = {"metadata": {"deletionTimestamp": "gone"}}
+"""Stands for a pod that an autoscaler has taken away while its log was read."""
+TIMESTAMPS = ("timestamp", "time", "ts", "@timestamp", "asctime", "datetime", "date")
+LEVELS = ("level", "severity", "levelname", "lvl", "loglevel", "log.level")
+MESSAGES = ("message", "msg", "event")
+"""How the usual libraries call the three fields of a structured line (Python's json loggers, structlog, zap, pino, ECS, GCP)."""
+ORDER = ("trace", "debug", "info", "warning", "error", "critical")
+SAME: Mapping[str, str] = {
+    "warn": "warning",
+    "err": "error",
+    "fatal": "critical",
+    "notice": "info",
+    "information": "info",
+    "verbose": "debug",
+}
+FIGURES: Mapping[int, str] = {10: "trace", 20: "debug", 30: "info", 40: "warning", 50: "error", 60: "critical"}
+"""Levels as pino and bunyan write them."""
+_LOOKS: Mapping[str, re.Pattern[str]] = {
+    "a connection string with a password": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:(?!\*+@)[^\s@'\"/]+@"),
+    "an API key": re.compile(r"\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bAKIA[0-9A-Z]{16}\b"),
+    "a whole token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+}
+"""What credentials look like, whosoever they are."""
+
+
+@live.once
+def observe_logs(world: World) -> dict[str, Any]:
+    """Ask the application something that is unique, then read the log of every container of it, and of each one's former life.
+
+    Returns:
+        ``marker`` (text, asked: sentences on who was asked and what came back, found: in whose log, seconds, limit), ``logs``
+        (component, pod, container, init, previous, lines, error), ``backend`` (pod, container, lines, parsed, wrong: kinds of
+        lines that are not as they should be -> count, levels -> count, level: as configured), ``leaks`` (what, where, count),
+        ``searched`` (how many values), ``parsed_limit`` (percent), ``roles``.
+    """
+    canaries = _canaries(world)
+    asked = _ask(world, canaries)
+    texts = _read_all(world)
+    values = [*canaries, *sensitive.of_secrets(world, sensitive.secrets(world.kube, world.app.namespace))]
+    return {
+        "marker": asked,
+        "logs": [{**where, "lines": len(_lines(text)), "error": error} for where, text, error in texts],
+        "backend": [_structure(world, where, text) for where, text, error in texts if _is_backend(world, where) and not error],
+        "leaks": [leak for where, text, _ in texts for leak in leaks(where, text, values)],
+        "searched": len(values),
+        "parsed_limit": float(world.limit("M5-LOG-02", "parsed")),
+        "roles": {name: component.role for name, component in world.app.components.items()},
+    }
+
+
+# a request that is found again
+
+
+def _canaries(world: World) -> list[Sensitive]:
+    """Values that users of the run have shown and no log may hold: their password, their tokens, and a token of nobody."""
+    world.journal.redactor.hide(nobody := secrets.token_urlsafe(24))
+    found = [Sensitive("a bearer token of nobody", nobody)]
+    if world.app.auth is not None:
+        user = users.named(world, "logs")  # signs up and is let in, so that password and token have passed the application
+        found += [Sensitive("a user's token", user.token), Sensitive("a user's password", users.password(world))]
+    return found
+
+
+def _ask(world: World, canaries: Iterable[Sensitive]) -> dict[str, Any]:
+    """Requests with a marker to every part that serves, and whether a log of any tells of it in time."""
+    limit, mark = float(world.limit("M5-LOG-01", "found")), marker(world.run_id, "log", secrets.token_hex(4))
+    pods = [
+        pod
+        for name, part in world.app.components.items()
+        if part.role in SERVING
+        for pod in live.ready_pods(world.kube, world.app, name)
+    ]
+    asked, began = [], time.monotonic()
+    for token in (None, *(one.value for one in canaries if "token" in one.source)):
+        asked += _send(world, mark, token)
+    found: list[str] = []
+    while not found and time.monotonic() - began < limit:
+        found = [name for pod in pods for name in _tells(world, pod, mark, int(limit) + 5)]
+        if not found:
+            time.sleep(LOOK_SECONDS)
+    return {"text": mark, "asked": asked, "found": found, "seconds": round(time.monotonic() - began, 1), "limit": limit}
+
+
+def _send(world: World, mark: str, token: str | None) -> list[str]:
+    """One request to each path of the edge that leads to a serving part, or to the parts themselves where there is no edge."""
+    headers = {"X-Request-ID": mark, "User-Agent": f"seatrial {mark}", **({"Authorization": f"Bearer {token}"} if token else {})}
+    said = []
+    with _doors(world) as doors:
+        for name, base, host in doors:
+            try:
+                with httpx.Client(timeout=REQUEST_SECONDS, trust_env=False) as http:
+                    answer = http.get(f"{base.rstrip('/')}/{mark}", headers={**headers, **({"Host": host} if host else {})})
+                said.append(f"{name}: status {answer.status_code}")
+            except httpx.HTTPError as error:
+                said.append(f"{name}: {type(error).__name__}")
+    return said
+
+
+@contextmanager
+def _doors(world: World) -> Iterator[list[tuple[str, str, str]]]:
+    """Who serves: component, base URL and host name to send."""
+    app = world.app
+    if app.ingress is not None and world.cluster.edge.http:
+        address, ingress = users.door(world)
+        serving = [(name, path) for path, name in ingress.routes.items() if app.components[name].role in SERVING]
+        yield [(name, f"http://{address}{path}", ingress.host) for name, path in serving]
+        return
+    name = next((name for name, part in app.components.items() if part.role in SERVING), None)
+    pods = live.ready_pods(world.kube, app, name) if name else []
+    if name is None or not pods:
+        raise ClusterError("no part of the application can be asked", todo="Name a component of role backend or frontend.")
+    with copies.forwarded(world, pods[-1]["metadata"]["name"], app.components[name].port) as address:
+        yield [(name, f"http://{address}", "")]
+
+
+def _tells(world: World, pod: Object, mark: str, since: int) -> list[str]:
+    """Containers of a pod whose latest lines hold the marker."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    found = []
+    for container in workloads.containers({**pod, "kind": "Pod"}, init=False):
+        try:
+            if mark in world.kube.logs(name, namespace, container.name, since=since):
+                found.append(f"Pod {name} / container {container.name}")
+        except SeatrialError:
+            continue  # whether each log can be read is judged by itself
+    return found
+
+
+# reading
+
+
+def _read_all(world: World) -> list[tuple[dict[str, Any], str, str]]:
+    """Each log with where it is from, its text, and why it cannot be read (empty where it can)."""
+    kube, app = world.kube, world.app
+    wanted = []
+    for pod in (pod for pod in live.app_pods(kube, app) if not pod["metadata"].get("deletionTimestamp")):
+        init = {container.name: container.init for container in workloads.containers({**pod, "kind": "Pod"})}
+        statuses = [*(pod["status"].get("initContainerStatuses") or []), *(pod["status"].get("containerStatuses") or [])]
+        for status in statuses:
+            base = {
+                "component": live.component_of(app, pod),
+                "pod": pod["metadata"]["name"],
+                "container": status["name"],
+                "init": init.get(status["name"], False),
+            }
+            if status.get("state", {}).get("waiting") is None or status.get("restartCount"):
+                wanted.append({**base, "previous": False})
+            if status.get("restartCount"):
+                wanted.append({**base, "previous": True})
+
+    def one(where: dict[str, Any]) -> tuple[dict[str, Any], str, str] | None:
+        try:
+            text = kube.logs(where["pod"], app.namespace, where["container"], previous=where["previous"])
+        except ApiError as error:
+            gone = (kube.read("Pod", where["pod"], app.namespace) or LEAVING)["metadata"].get("deletionTimestamp")
+            return None if gone else (where, "", error.reason)
+        return where, text, ""
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [found for found in pool.map(one, wanted) if found is not None]
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _is_backend(world: World, where: Mapping[str, Any]) -> bool:
+    component = where["component"]
+    return component is not None and world.app.components[component].role == "backend" and not where["init"]
+
+
+def _structure(world: World, where: Mapping[str, Any], text: str) -> dict[str, Any]:
+    found = structure(_lines(text))
+    return {**where, **found, "level": _configured_level(world, where)}
+
+
+def structure(lines: Iterable[str]) -> dict[str, Any]:
+    """How lines are built: ``lines``, ``parsed``, ``wrong`` (kind -> count) and ``levels`` (level -> count)."""
+    wrong: dict[str, int] = {}
+    levels: dict[str, int] = {}
+    total = parsed = 0
+    for line in lines:
+        total += 1
+        trouble, level = read_line(line)
+        if trouble:
+            wrong[trouble] = wrong.get(trouble, 0) + 1
+        else:
+            parsed += 1
+        if level:
+            levels[level] = levels.get(level, 0) + 1
+    return {"lines": total, "parsed": parsed, "wrong": wrong, "levels": levels}
+
+
+def read_line(line: str) -> tuple[str, str]:
+    """What is wrong about a line (empty where it is a JSON object with its three fields), and its level."""
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return "no JSON", ""
+    if not isinstance(data, dict):
+        return "no JSON object", ""
+    names = {str(key).lower(): value for key, value in data.items()}
+    level = next((level_of(names[key]) for key in LEVELS if names.get(key) is not None), "")
+    fields = (("timestamp", TIMESTAMPS), ("level", LEVELS), ("message", MESSAGES))
+    missing = [name for name, spellings in fields if not any(names.get(key) not in (None, "") for key in spellings)]
+    return (f"no {', '.join(missing)}" if missing else ""), level
+
+
+def level_of(value: Any) -> str:
+    """A level under its usual name."""
+    if isinstance(value, int):
+        return FIGURES.get(value, "")
+    text = str(value).strip().lower()
+    return SAME.get(text, text)
+
+
+def _configured_level(world: World, where: Mapping[str, Any]) -> dict[str, str]:
+    """``variable`` and ``value`` of the log level as the container's ConfigMap has it; empty where it has none."""
+    pod = world.kube.read("Pod", where["pod"], world.app.namespace)
+    if pod is None:
+        return {"variable": "", "value": ""}
+    maps = {item["metadata"]["name"]: item for item in world.kube.find("ConfigMap", world.app.namespace)}
+    boxes = [box for box in workloads.containers({**pod, "kind": "Pod"}) if box.name == where["container"]]
+    values = {entry["variable"]: entry["value"] for box in boxes for entry in settings.wanted(box, maps)}
+    name = settings.setting_of("log level", values)
+    return {"variable": name or "", "value": level_of(values[name]) if name else ""}
+
+
+def leaks(where: Mapping[str, Any], text: str, values: Iterable[Sensitive]) -> list[dict[str, Any]]:
+    """What of a log must not stand there, without itself: ``what``, ``where``, ``count`` of lines."""
+    place = f"Pod {where['pod']} / container {where['container']}" + (" (its previous life)" if where["previous"] else "")
+    rest, found = _lines(text), []
+    for value in values:
+        held = [line for line in rest if value.value in line] if len(value.value) >= sensitive.LONG else []
+        if held:
+            found.append({"what": f"the value of {value.source}", "where": place, "count": len(held)})
+            rest = [line for line in rest if value.value not in line]  # a URL holds its password: one line, one name
+    for what, pattern in _LOOKS.items():
+        count = sum(bool(pattern.search(line)) for line in rest)
+        if count:
+            found.append({"what": what, "where": place, "count": count})
+    return found
+
+
+# M5-LOG-01
+
+
+def judge_retrievable(seen: Mapping[str, Any]) -> Verdict:
+    """M5-LOG-01: every log can be read, a request is found in one, and none holds lines below the configured level."""
+    faults, told, unknown = [], [], []
+    for log in seen["logs"]:
+        if log["error"]:
+            life = "the log of its previous life" if log["previous"] else "its log"
+            subject = f"Pod {log['pod']} / container {log['container']}"
+            faults.append(Fault(subject, f"{life} cannot be read: {log['error']}", "a log", "See the kubelet on its node"))
+    mark = seen["marker"]
+    if not any("status" in said for said in mark["asked"]):
+        unknown.append(f"nobody answered the request that was to be found: {', '.join(mark['asked']) or 'nobody was asked'}")
+    elif not mark["found"]:
+        found = f"no line in a frontend's or backend's log within {mark['limit']:g} s"
+        mend = "Write a line for each request, with its path or request id, to standard output"
+        faults.append(Fault(f"a request with the marker {mark['text']}", found, "one that holds the marker", mend))
+    else:
+        told.append(Evidence(f"the request {mark['text']} was found in {', '.join(mark['found'])} after {mark['seconds']} s"))
+    for log in seen["backend"]:
+        faults += _level_faults(log)
+    levels = {f"{log['level']['variable']}={log['level']['value']}" for log in seen["backend"] if log["level"]["variable"]}
+    told += [Evidence(f"the backend's level as configured: {', '.join(sorted(levels))}")] if levels else []
+    former = sum(log["previous"] for log in seen["logs"])
+    told.append(Evidence(f"{len(seen['logs'])} logs read, {former} of them of containers' previous lives"))
+    return judge(len(seen["logs"]), "logs", faults, unknown=unknown, evidence=told)
+
+
+def _level_faults(log: Mapping[str, Any]) -> list[Fault]:
+    configured, levels = log["level"]["value"], log["levels"]
+    if configured not in ORDER:
+        return []
+    below = {level: count for level, count in levels.items() if level in ORDER and ORDER.index(level) < ORDER.index(configured)}
+    if not below:
+        return []
+    found = ", ".join(f"{count} lines of level {level}" for level, count in below.items())
+    wanted = f"none below {configured}, as {log['level']['variable']} of its ConfigMap says"
+    return [Fault(f"Pod {log['pod']} / container {log['container']}", found, wanted, "Set the logger's level from the variable")]
+
+
+# M5-LOG-02
+
+
+def judge_structured(seen: Mapping[str, Any]) -> Verdict:
+    """M5-LOG-02: the backend's lines are JSON objects with their three fields, and no container's log holds a secret."""
+    faults = [
+        Fault(leak["where"], f"{leak['what']} in {leak['count']} lines", "no secret in a log", "Leave it out of what is logged")
+        for leak in seen["leaks"]
+    ]
+    lines = sum(log["lines"] for log in seen["backend"])
+    for component_log in seen["backend"]:
+        faults += _format_faults(component_log, seen["parsed_limit"])
+    unknown = [
+        f"Pod {log['pod']} / container {log['container']}: its log cannot be read: {log['error']}"
+        for log in seen["logs"]
+        if log["error"]
+    ]
+    if not seen["marker"]["found"]:
+        unknown.append("the request that carried the canary values is in no log, so their absence proves nothing")
+    told = [
+        Evidence(
+            f"{log['pod']} / {log['container']}: {log['parsed']} of {log['lines']} lines are as they should be", data=dict(log)
+        )
+        for log in seen["backend"]
+    ]
+    told.append(Evidence(f"{seen['searched']} secret values looked for in {len(seen['logs'])} logs"))
+    return judge(lines, "lines of the backend", faults, unknown=unknown, evidence=told)
+
+
+def _format_faults(log: Mapping[str, Any], limit: float) -> list[Fault]:
+    if not log["lines"] or 100 * log["parsed"] >= limit * log["lines"]:
+        return []
+    share = 100 * log["parsed"] / log["lines"]
+    kinds = ", ".join(f"{count} {'lines are' if count > 1 else 'line is'} {kind}" for kind, count in log["wrong"].items())
+    wanted = f"at least {limit:g} % with timestamp, level and message in one JSON object"
+    subject = f"Pod {log['pod']} / container {log['container']}"
+    return [Fault(subject, f"{share:.1f} % of {log['lines']} lines ({kinds})", wanted, "Give every logger a JSON formatter")]

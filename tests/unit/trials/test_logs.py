@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from seatrial.trials.logs import judge_retrievable, judge_structured, leaks, level_of, read_line, structure
+from seatrial.trials.sensitive import Sensitive
+from seatrial.verdict import Outcome
+
+PASSWORD = "Zf3-xyQ9_kLmN2pR"
+LINE = '{"timestamp": "2026-01-01T00:00:00Z", "level": "INFO", "message": "GET /api 200"}'
+
+
+def log(**changes: Any) -> dict[str, Any]:
+    base = {"component": "api", "pod": "api-1", "container": "api", "init": False, "previous": False, "lines": 3, "error": ""}
+    return {**base, **changes}
+
+
+def backend(**changes: Any) -> dict[str, Any]:
+    level = {"variable": "LOG_LEVEL", "value": "info"}
+    return {**log(lines=200), "parsed": 200, "wrong": {}, "levels": {"info": 200}, "level": level, **changes}
+
+
+def seen(**changes: Any) -> dict[str, Any]:
+    base = {
+        "marker": {
+            "text": "seatrial-1",
+            "asked": ["api: status 404"],
+            "found": ["Pod api-1 / container api"],
+            "seconds": 0.6,
+            "limit": 30.0,
+        },
+        "logs": [log(), log(previous=True), log(pod="db-0", container="db")],
+        "backend": [backend()],
+        "leaks": [],
+        "searched": 7,
+        "parsed_limit": 99.0,
+        "roles": {"api": "backend"},
+    }
+    return {**base, **changes}
+
+
+def marker(**changes: Any) -> dict[str, Any]:
+    return {"marker": {**seen()["marker"], **changes}}
+
+
+def test_logs_that_can_be_read_and_tell_pass() -> None:
+    verdict = judge_retrievable(seen())
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 3)
+    assert "1 of them of containers' previous lives" in verdict.evidence[-1].what
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"logs": [log(error="gone", previous=True)]}, "the log of its previous life cannot be read: gone"),
+        (marker(found=[]), "no line in a frontend's or backend's log within 30 s"),
+        (
+            {"backend": [backend(levels={"debug": 7, "info": 1})]},
+            "7 lines of level debug, wanted none below info, as LOG_LEVEL of",
+        ),
+        ({"logs": []}, "Nothing to judge"),
+    ],
+)
+def test_logs_that_do_not_tell_fail(changes: dict[str, Any], words: str) -> None:
+    verdict = judge_retrievable(seen(**changes))
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason
+
+
+def test_where_nobody_answered_nothing_is_known() -> None:
+    assert judge_retrievable(seen(**marker(asked=["api: ConnectError"], found=[]))).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_level_that_is_not_configured_is_left_alone() -> None:
+    odd = [
+        backend(levels={"debug": 7}, level={"variable": "", "value": ""}),
+        backend(levels={"debug": 7, "audit": 2, "error": 1}),
+    ]
+    assert judge_retrievable(seen(backend=odd[:1])).outcome is Outcome.PASSED
+    odd[1]["level"] = {"variable": "LOG_LEVEL", "value": "debug"}
+    assert judge_retrievable(seen(backend=odd[1:])).outcome is Outcome.PASSED
+
+
+# M5-LOG-02
+
+
+def test_structured_logs_without_secrets_pass() -> None:
+    verdict = judge_structured(seen(backend=[backend(parsed=198, wrong={"no JSON": 2})]))
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 200)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"backend": [backend(parsed=197, wrong={"no JSON": 3})]},
+            "98.5 % of 200 lines (3 lines are no JSON), wanted at least 99 %",
+        ),
+        ({"leaks": [{"what": "an API key", "where": "Pod api-1 / container api", "count": 2}]}, "found an API key in 2 lines"),
+        ({"backend": []}, "Nothing to judge"),
+    ],
+)
+def test_others_fail(changes: dict[str, Any], words: str) -> None:
+    verdict = judge_structured(seen(**changes))
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason
+
+
+def test_what_was_not_read_proves_nothing() -> None:
+    assert judge_structured(seen(logs=[log(error="gone")])).outcome is Outcome.INCONCLUSIVE
+    assert judge_structured(seen(**marker(found=[]))).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("line", "trouble", "level"),
+    [
+        (LINE, "", "info"),
+        ('{"time": 1767225600000, "level": 30, "msg": "pino"}', "", "info"),
+        ('{"@timestamp": "x", "log.level": "ERROR", "message": "ecs"}', "", "error"),
+        ('{"ts": 1.5, "severity": "NOTICE", "event": "structlog"}', "", "info"),
+        ('{"level": "info", "message": ""}', "no timestamp, message", "info"),
+        ("INFO: started", "no JSON", ""),
+        ("[1]", "no JSON object", ""),
+    ],
+)
+def test_a_line(line: str, trouble: str, level: str) -> None:
+    assert read_line(line) == (trouble, level)
+
+
+def test_lines_are_counted_by_kind() -> None:
+    found = structure([LINE, "plain", LINE.replace("INFO", "debug")])
+    assert found == {"lines": 3, "parsed": 2, "wrong": {"no JSON": 1}, "levels": {"info": 1, "debug": 1}}
+    assert [level_of(text) for text in ("WARN", "Fatal", "trace")] == ["warning", "critical", "trace"]
+
+
+def test_leaks_are_told_without_what_leaked() -> None:
+    url = f"postgresql://todo:{PASSWORD}@db:5432/todo"
+    values = [
+        Sensitive("Secret s / DATABASE_URL", url),
+        Sensitive("Secret s / PASSWORD", PASSWORD),
+        Sensitive("Secret s / W", "todo"),
+    ]
+    text = "\n".join([LINE, f"connecting to {url}", f"again {url}", f"password {PASSWORD}", "todo", "GET /todo"])
+    found = leaks(log(), text, values)
+    assert [(leak["what"], leak["count"]) for leak in found] == [
+        ("the value of Secret s / DATABASE_URL", 2),
+        ("the value of Secret s / PASSWORD", 1),
+    ]
+    assert PASSWORD not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("redis://:hunter2hunter2@cache:6379", "a connection string with a password"),
+        ("key sk-abcdefghijklmnopqrstuv", "an API key"),
+        ("Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4", "a whole token"),
+        ("postgresql://todo:***@db:5432/todo", None),
+        ("http://backend:8001/api", None),
+    ],
+)
+def test_what_looks_like_a_credential_is_a_leak_whosoever_it_is(line: str, what: str | None) -> None:
+    assert [leak["what"] for leak in leaks(log(), line, [])] == ([what] if what else [])
