@@ -22,6 +22,8 @@ from seatrial.world import World
 
 KEPT = ("securityContext", "volumes", "serviceAccountName", "imagePullSecrets")
 """What a container needs of its pod."""
+PROBE_GRACE = "terminationGracePeriodSeconds"
+"""Of a pod, and of a liveness or startup probe that has one of its own; a readiness probe must not have it."""
 READY_SECONDS = 90.0
 FORWARD_SECONDS = 20.0
 LOOK_SECONDS = 0.1
@@ -56,12 +58,30 @@ def pod_of_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any]
     copied = copy.deepcopy(dict(container))
     copied["env"] = [entry for entry in copied.get("env") or [] if entry["name"] not in env]
     copied["env"] += [{"name": key, "value": value} for key, value in env.items()]
-    copied["readinessProbe"] = {**copied.pop("livenessProbe"), "periodSeconds": 1}
+    alive = copied.pop("livenessProbe", None)
+    if alive is not None:
+        copied["readinessProbe"] = {key: value for key, value in alive.items() if key != PROBE_GRACE} | {"periodSeconds": 1}
     copied.pop("startupProbe", None)
     copied.pop("lifecycle", None)  # the copy leaves at once, and no proxy has to forget it
     copied.setdefault("resources", {}).setdefault("requests", {})["cpu"] = "10m"  # small nodes have little left
     kept = {key: spec[key] for key in KEPT if key in spec}
     pod["spec"] |= {**kept, "containers": [*pod["spec"]["containers"], copied]}
+    return pod
+
+
+def watched_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any], *, grace: int) -> Object:
+    """A copy that the kubelet watches as it watches the original: with its startup and liveness probes, and restarted. It is
+    alone in its pod: nobody asks from there, and quotas are small.
+
+    Args:
+        grace: seconds that it gets to end, in place of what pod and probes say.
+    """
+    pod = pod_of_copy(name, spec, container, {})
+    copied = pod["spec"]["containers"][-1]
+    pod["spec"] |= {"restartPolicy": "Always", PROBE_GRACE: grace, "containers": [copied]}
+    for kind in ("startupProbe", "livenessProbe"):
+        if container.get(kind) is not None:
+            copied[kind] = {key: value for key, value in container[kind].items() if key != PROBE_GRACE}
     return pod
 
 

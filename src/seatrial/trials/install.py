@@ -134,7 +134,11 @@ def observe_install(world: World) -> dict[str, Any]:
     return {
         "status": status.status,
         "objects": [beside(kube, app.namespace, item) for item in yaml.safe_load_all(manifest) if item],
-        "warnings": [_warning(event) for event in kube.find("Event", app.namespace, field_selector="type=Warning")],
+        "warnings": [
+            _warning(event)
+            for event in kube.find("Event", app.namespace, field_selector="type=Warning")
+            if not of_helper(app.chart.release, event)
+        ],
         "unready": [pod["metadata"]["name"] for pod in live.app_pods(kube, app) if not live.is_ready(pod)],
         "pods": [pod["metadata"]["name"] for pod in kube.find("Pod", app.namespace)],
         "scaling": all(_active(item) for item in kube.find("HorizontalPodAutoscaler", app.namespace)),
@@ -168,6 +172,12 @@ def _get(kube: Kube, path: str) -> list[Object]:
         if error.status == 404:
             return []
         raise
+
+
+def of_helper(release: str, event: Mapping[str, Any]) -> bool:
+    """Whether an event speaks of something that a trial has added, and not of the release's own."""
+    name = str(event["involvedObject"].get("name"))
+    return name.startswith(live.HELPER_NAME) and not name.startswith(release)
 
 
 def _warning(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from seatrial.world import World
 TEMPLATE_HASH = "pod-template-hash"
 HELPER = "seatrial.dev/helper"
 """Label of every object that a trial adds to the application's namespace; such pods are no part of the application."""
+HELPER_NAME = "seatrial-"
+"""How the names of such pods begin: events outlive the labels of what they speak of."""
 
 T = TypeVar("T")
 

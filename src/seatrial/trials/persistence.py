@@ -1,6 +1,7 @@
 """Data outlives the database's pod (M4-PERS-01), and /ready tells the truth meanwhile (M2-HEALTH-02).
 
-One outage, and all who want to see it: the reference application's users look on too (M4-APP-09).
+One outage, and all who want to see it: that nothing is restarted meanwhile is judged in :mod:`seatrial.trials.restarts`
+(M2-PROBE-04), and the reference application's users look on too (M4-APP-09).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from seatrial.trials.answers import helper_labels
 from seatrial.trials.application import outages
 from seatrial.trials.database import Database, lost, marker, rows_of
 from seatrial.trials.probe_pod import Source
+from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -33,8 +35,8 @@ def observe_outage(world: World) -> dict[str, Any]:
     Returns:
         ``wrote`` (answers to records made through the application just before), ``before`` and ``after`` (fingerprints),
         ``claims`` (uids, before and after), ``pods`` (uids), ``asked`` (see :func:`_ask`: ``unready`` and ``ready``), ``gone``
-        (seconds until the pod was), ``usable`` (seconds from scaling back until the edge answers), ``limits``, ``users`` (see
-        :meth:`outages.Onlookers.seen`; None where nobody looked on).
+        (seconds until the pod was), ``lasted`` (seconds that it was gone), ``usable`` (seconds from scaling back until the edge
+        answers), ``limits``, ``users`` (see :meth:`outages.Onlookers.seen`; None where nobody looked on).
     """
     kube, app = world.kube, world.app
     assert app.data is not None, "applies_when: database"
@@ -43,6 +45,7 @@ def observe_outage(world: World) -> dict[str, Any]:
         raise ClusterError(f"component {app.data.component} has no workload", todo="Label it app.kubernetes.io/component.")
     limits = {"usable": float(world.limit("M4-PERS-01", "usable"))}
     limits |= {key: float(world.limit("M2-HEALTH-02", key)) for key in ("unready", "ready")}
+    limits |= {"outage": world.window("M2-PROBE-04", "outage"), "restarts": float(world.limit("M2-PROBE-04", "restarts"))}
     if app.ingress is not None:
         users.named(world, users.USER)  # who asks at the edge at the end: a row that must not be new then
     client = probe_pod.helper_pod("seatrial-outage", helper_labels(world))
@@ -69,8 +72,9 @@ def _outage(
         kube.scale(*scaled, 0)
         unready = _ask(kube, client, targets, wanted=503, limit=limits["unready"] + 10)
         kube.wait_gone("Pod", database.pod["metadata"]["name"], app.namespace, timeout=GONE_SECONDS)
-        gone = round(time.monotonic() - began, 1)
+        without = time.monotonic()
         watch.hold()
+        _outlast(kube, world, before["restarts"], without + limits["outage"])
     finally:
         watch.mending()
         again = time.monotonic()
@@ -82,9 +86,18 @@ def _outage(
         "before": before,
         "after": _state(kube, world, Database(kube, app, app.data)),
         "asked": {"unready": unready, "ready": ready},
-        "gone": gone,
+        "gone": round(without - began, 1),
+        "lasted": round(again - without, 1),
         "usable": usable,
     }
+
+
+def _outlast(kube: Kube, world: World, before: Mapping[str, int], end: float) -> None:
+    """Let the outage last until then (monotonic seconds), or until a pod was restarted for it."""
+    left = end - time.monotonic()
+    for known in kube.watch("Pod", world.app.namespace, selector=live.selector(world.app), timeout=left):
+        if any(name in known and live.restarts(known[name]) > count for name, count in before.items()):
+            return
 
 
 def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
@@ -100,7 +113,8 @@ def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
         "pod": database.pod["metadata"]["uid"],
         "restarts": {
             pod["metadata"]["name"]: live.restarts(pod)
-            for name in world.app.having("backend")
+            for name, component in world.app.components.items()
+            if component.role in SERVING
             for pod in live.app_pods(kube, world.app, name)
         },
     }

@@ -40,6 +40,23 @@ def test_the_copy_differs_in_a_variable_and_in_what_it_waits_for() -> None:
     assert before == CONTAINER, "the original is left alone"
 
 
+def test_the_kubelet_watches_a_watched_copy_as_it_watches_the_original() -> None:
+    slow_to_end = {"httpGet": {"path": "/health", "port": 8001}, "terminationGracePeriodSeconds": 60}
+    pod = copies.watched_copy("seatrial-copy", SPEC, {**CONTAINER, "livenessProbe": slow_to_end}, grace=5)
+    (backend,) = pod["spec"]["containers"]
+    assert (pod["spec"]["restartPolicy"], pod["spec"]["terminationGracePeriodSeconds"]) == ("Always", 5)
+    assert backend["livenessProbe"] == CONTAINER["livenessProbe"], "its own grace would be waited for"
+    assert backend["startupProbe"] == CONTAINER["startupProbe"]
+    assert backend["readinessProbe"] == {**CONTAINER["livenessProbe"], "periodSeconds": 1}
+
+
+def test_a_container_without_liveness_keeps_its_readiness() -> None:
+    container = {key: value for key, value in CONTAINER.items() if key not in ("livenessProbe", "startupProbe")}
+    backend = copies.watched_copy("seatrial-copy", SPEC, container, grace=5)["spec"]["containers"][-1]
+    assert backend["readinessProbe"] == CONTAINER["readinessProbe"]
+    assert not {"livenessProbe", "startupProbe"} & backend.keys()
+
+
 def world(port: int) -> Any:
     return SimpleNamespace(kube=None, app=SimpleNamespace(components={"backend": SimpleNamespace(port=port)}))
 

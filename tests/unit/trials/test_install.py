@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from seatrial.trials.install import judge_install, judge_install_time, secret_values
+from seatrial.trials.install import judge_install, judge_install_time, of_helper, secret_values
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -62,3 +62,12 @@ def test_secret_values_are_made_anew_and_fill_in_others() -> None:
     first, second = secret_values(keys), secret_values(keys)
     assert first["PASSWORD"] != second["PASSWORD"]
     assert first["URL"] == f"postgresql://u:{first['PASSWORD']}@h/d"
+
+
+def test_what_happens_to_a_trials_own_pods_says_nothing_of_the_release() -> None:
+    def event(name: str) -> dict[str, Any]:
+        return {"involvedObject": {"kind": "Pod", "name": name}}
+
+    assert of_helper("todo-app", event("seatrial-hung-backend"))
+    assert not of_helper("todo-app", event("todo-app-backend-5d9c"))
+    assert not of_helper("seatrial-shop", event("seatrial-shop-web-5d9c")), "an application may be called so too"

@@ -1,0 +1,100 @@
+"""Limits in the container: what the node and the hogs say, and how it is judged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from seatrial.trials.limits import judge_limits, maxima, parse_hog
+from seatrial.verdict import Outcome
+
+Recorded = Callable[[str], Any]
+
+
+def test_recorded_observation_passes(recorded: Recorded) -> None:
+    verdict = judge_limits(recorded("limits"))
+    assert verdict.outcome is Outcome.PASSED, verdict.reason
+
+
+def test_maxima_of_both_kinds_of_cgroup() -> None:
+    assert maxima("a 536870912 50000 100000 \nb max max 100000\n") == {
+        "a": {"memory_max": 536870912, "cpu_max": 0.5},
+        "b": {"memory_max": None, "cpu_max": None},
+    }
+    assert maxima("c 9223372036854771712 -1 100000\nno such container\n")["c"] == {"memory_max": None, "cpu_max": None}
+
+
+def test_what_a_hog_prints() -> None:
+    lines = "cpu 1 10.00 14.00 200\ncpu 1 10.00 14.00 200\ncpu 2 14.00 18.00 400\nnr_periods 80\nnr_throttled 79\nnr_bursts 0\n"
+    seen = parse_hog(f"{lines}room 9000\nheld 179\n")
+    assert seen == {"used": [1.0, 1.0], "throttled": {"nr_periods": 80, "nr_throttled": 79}, "room": 9000, "held": True}
+    assert parse_hog("") == {"used": [], "throttled": {}, "room": None, "held": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"memory_max": None}, "memory: found no maximum in its cgroup, wanted"),
+        ({"memory_max": 128 * 1024 * 1024}, "memory: found 128 MiB in its cgroup, wanted 256 MiB"),
+        ({"cpu_max": 1.0}, "cpu: found 1 cores in its cgroup"),
+        ({"cpu": None, "cpu_max": 0.2}, "cpu: found 0.2 cores, by the namespace's default, in its cgroup"),
+        ({"memory": None, "memory_max": None}, "memory: found no maximum in its cgroup, wanted a limit in the manifest"),
+    ],
+)
+def test_a_cgroup_that_is_not_as_the_manifest_says(recorded: Recorded, change: dict[str, Any], words: str) -> None:
+    seen = recorded("limits")
+    seen["containers"][0].update(change)
+    verdict = judge_limits(seen)
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"used": [0.2, 0.3]}, "0.3 cores used"),
+        ({"held": False}, "MiB could not be taken"),
+        ({"code": 0, "reason": "Completed"}, "MiB were taken (exit code 0)"),
+    ],
+)
+def test_a_limit_without_effect(recorded: Recorded, change: dict[str, Any], words: str) -> None:
+    seen = recorded("limits")
+    next(hog for hog in seen["hogs"] if hog["component"] == "frontend").update(change)
+    verdict = judge_limits(seen)
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"used": []}, "told nothing"),
+        ({"used": [0.1, 0.15]}, "too busy to show its limit"),
+        ({"room": 100}, "the node had 100 MiB"),
+        ({"room": None}, "the node had None MiB"),
+    ],
+)
+def test_a_hog_that_shows_nothing(recorded: Recorded, change: dict[str, Any], words: str) -> None:
+    seen = recorded("limits")
+    next(hog for hog in seen["hogs"] if hog["component"] == "frontend").update(change)
+    verdict = judge_limits(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert words in verdict.reason
+
+
+def test_neighbours_answer_in_time(recorded: Recorded) -> None:
+    seen = recorded("limits")
+    seen["answers"][0]["seconds"] = [1.2, 0.1, 0.1, 0.1, 0.1]
+    assert judge_limits(seen).outcome is Outcome.PASSED, "one slow answer tells of the machine"
+    seen["answers"][0]["seconds"] = [1.2, 1.0, 1.1, 0.1, 0.1]
+    assert "answers after 1 s, wanted < 1 s" in judge_limits(seen).reason
+    seen["answers"][0]["statuses"][3] = None
+    assert "status none in 1 of 5 answers" in judge_limits(seen).reason
+
+
+def test_nothing_that_could_be_tried_is_no_pass(recorded: Recorded) -> None:
+    assert judge_limits({**recorded("limits"), "hogs": []}).outcome is Outcome.INCONCLUSIVE
+    assert judge_limits({**recorded("limits"), "answers": []}).outcome is Outcome.INCONCLUSIVE
+    seen = recorded("limits")
+    seen["containers"][0] = {"pod": "p", "container": "c", "unknown": "the node does not tell its cgroup"}
+    assert judge_limits(seen).outcome is Outcome.INCONCLUSIVE
