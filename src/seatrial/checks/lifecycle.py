@@ -121,17 +121,31 @@ def _live(world: World, name: str) -> Life:
     )
 
 
-def variables_of(world: World, component: str) -> dict[str, str]:
-    """Environment of a component's container as the chart gives it; Secrets get made-up values of the right form."""
+Secrets = Mapping[str, Mapping[str, str]]
+"""Name of a Secret -> key -> value."""
+
+
+def made_up_secrets(world: World) -> Secrets:
+    """The Secrets that seatrial.yaml describes, with values of the right form that nobody else knows."""
+    return {name: made_up(keys) for name, keys in world.app.chart.secrets.items()}
+
+
+def variables_of(world: World, component: str, known: Secrets | None = None) -> dict[str, str]:
+    """Environment of a component's container as the chart gives it.
+
+    Args:
+        world: the run.
+        component: its name.
+        known: the Secrets; made up anew where there are none, which does for a container that is alone.
+    """
     part = next(iter(each for each in parts(world.app, world.rendered) if each.name == component), None)
     if part is None or not part.workloads:
         return {}
     item = part.workloads[0]
-    made_up = {name: _made_up(keys) for name, keys in world.app.chart.secrets.items()}
-    return _variables(item, part.main(item)[0], world.rendered, made_up)
+    return variables_in(item, part.main(item)[0], world.rendered, made_up_secrets(world) if known is None else known)
 
 
-def _made_up(keys: Mapping[str, str]) -> dict[str, str]:
+def made_up(keys: Mapping[str, str]) -> dict[str, str]:
     """Values as seatrial.yaml describes them: ``random`` and texts that name earlier keys in braces."""
     values: dict[str, str] = {}
     for key, text in keys.items():
@@ -139,28 +153,27 @@ def _made_up(keys: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def _variables(
-    item: ChartObject, container: Container, rendered: Rendered, made_up: Mapping[str, Mapping[str, str]]
-) -> dict[str, str]:
+def variables_in(item: ChartObject, container: Container, rendered: Rendered, known: Secrets) -> dict[str, str]:
+    """Environment of one container of a workload; ``known`` are the Secrets that the chart does not make."""
     found: dict[str, str] = {}
     for source in container.spec.get("envFrom") or []:
         for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
             if field in source:
-                found.update(_data(rendered, kind, str(source[field].get("name")), made_up))
+                found.update(_data(rendered, kind, str(source[field].get("name")), known))
     for entry in container.spec.get("env") or []:
         given = entry.get("valueFrom") or {}
         for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             if field in given:
-                value = _data(rendered, kind, str(given[field].get("name")), made_up).get(str(given[field].get("key")))
+                value = _data(rendered, kind, str(given[field].get("name")), known).get(str(given[field].get("key")))
                 found.update({} if value is None else {entry["name"]: value})
-        if "value" in entry:
-            found[entry["name"]] = str(entry["value"])
+        if "value" in entry:  # Kubernetes fills in $(NAME) of what stands before
+            found[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda name: found.get(name[1], name[0]), str(entry["value"]))
     return found
 
 
-def _data(rendered: Rendered, kind: str, name: str, made_up: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    if kind == "Secret" and name in made_up:
-        return dict(made_up[name])
+def _data(rendered: Rendered, kind: str, name: str, known: Secrets) -> dict[str, str]:
+    if kind == "Secret" and name in known:
+        return dict(known[name])
     raw: Mapping[str, Any] = item.raw if (item := rendered.find(kind, name)) is not None else {}
     data = {key: str(value) for key, value in (raw.get("data") or {}).items()}
     if kind == "Secret":

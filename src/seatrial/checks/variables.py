@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.app import App
 from seatrial.chart.workloads import environment, references
 from seatrial.checks.contexts import files_of
 from seatrial.checks.found import parts
-from seatrial.checks.markdown import Page, Row, read_page
+from seatrial.checks.markdown import Row, read_page
 from seatrial.checks.sources import TESTS
 from seatrial.errors import Place
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -27,7 +28,7 @@ NAMED = ("NEXT_PUBLIC_API_URL", "DATABASE_URL", "OPENAI_API_KEY", "BETTER_AUTH_S
 COLUMNS = ("variable", "purpose", "default", "required")
 SOURCES = ("configmap", "secret", "the image", "next.js")
 """Where a value comes from."""
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
+COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
 _DIRECT = re.compile(r"\bprocess\.env(?:\.|\[[\"'])([A-Z][A-Z0-9_]*)")
 _ALIAS = re.compile(r"\b(\w+)\s*(?::\s*[\w.]+\s*)?=\s*process\.env\b(?![.\[])")
 
@@ -63,7 +64,8 @@ def observe_variables(world: World) -> list[Documented]:
             continue
         folder = app.path(component.source)
         read, unparsed = variables_of(folder, files_of(folder))
-        document = app.path(app.documents.environment.get(part.name, component.source / "README.md"))
+        document = document_of(app, part.name)
+        assert document is not None, "it has sources"
         given: dict[str, str] = {}
         for item in part.workloads:
             for container in part.main(item):
@@ -73,13 +75,21 @@ def observe_variables(world: World) -> list[Documented]:
                         held = world.rendered.find(reference.kind, reference.name)
                         keys = [reference.key] if reference.key else list((held.raw.get("data") or {}) if held else ())
                         given |= {str(key): reference.kind for key in keys}
-        rows = _rows(read_page(document)) if document.is_file() else None
-        found.append(Documented(part.name, read, document, rows, given, unparsed))
+        found.append(Documented(part.name, read, document, rows_of(app, part.name), given, unparsed))
     return found
 
 
-def _rows(page: Page) -> dict[str, Row] | None:
-    table = page.table("variable")
+def document_of(app: App, component: str) -> Path | None:
+    """The document with a component's variables, whether it is there or not; None where nothing says which it is."""
+    source = app.components[component].source
+    document = app.documents.environment.get(component, source / "README.md" if source else None)
+    return app.path(document) if document else None
+
+
+def rows_of(app: App, component: str) -> dict[str, Row] | None:
+    """The table of a component's variables, by variable; None where there is none."""
+    document = document_of(app, component)
+    table = read_page(document).table("variable") if document is not None and document.is_file() else None
     return {row.cells.get("variable", ""): row for row in table.rows} if table else None
 
 
@@ -145,7 +155,7 @@ def _called(node: ast.expr) -> str:
 
 def script_variables(text: str) -> Iterator[tuple[str, int]]:
     """Variables of ``process.env``, also where it goes by another name."""
-    code = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    code = COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
     patterns: Sequence[re.Pattern[str]] = [
         _DIRECT,
         *(re.compile(rf"\b{re.escape(alias)}\.([A-Z][A-Z0-9_]*)\b") for alias in sorted(set(_ALIAS.findall(code)))),

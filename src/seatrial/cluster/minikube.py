@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from seatrial.cluster.canary import Canary, Setting
 from seatrial.cluster.kubeconfig import write_certificates
 from seatrial.cluster.node_image import NodeImage
 from seatrial.cluster.ownership import Owner
-from seatrial.cluster.ports import LOOPBACK, free_ports, free_subnets
+from seatrial.cluster.ports import LOOPBACK, free_ports, free_subnets, make_network
 from seatrial.cluster.provider import Capability, ClusterRequest, Edge, Programs, Proof, Step
 from seatrial.cluster.proving import PROOF_SECONDS, Proofs
 from seatrial.cluster.sweep import MADE_LABEL, PREFIX, PROFILE_LABEL, Home, listing, profile_of, remove, sweep
@@ -205,8 +205,8 @@ class MinikubeCluster:
         """
         labels = {**Owner.current().labels(self.request.run_id), PROFILE_LABEL: self.name, MADE_LABEL: "true"}
         flags = [f"--label={key}={value}" for key, value in labels.items()]
-        jobs = [
-            self._pool.submit(self._make_network, flags),
+        jobs: list[Future[Any]] = [
+            self._pool.submit(self._make_network, labels),
             self._pool.submit(self._docker, "volume", "create", *flags, self.name),
         ]
         name = ""
@@ -221,25 +221,10 @@ class MinikubeCluster:
             raise ClusterError(f"{self.name} cannot be prepared: {error.message}", todo="Run `seatrial doctor`.") from error
         return name
 
-    def _make_network(self, flags: list[str]) -> process.Completed:
+    def _make_network(self, labels: Mapping[str, str]) -> str:
         """A bridge whose subnet and gateway are named: without them minikube gives the node no fixed address in it, and
         without a gateway it leaves the network aside and takes the engine's default one."""
-        for subnet, gateway in free_subnets():
-            made = self._docker(
-                "network",
-                "create",
-                "--driver=bridge",
-                f"--subnet={subnet}",
-                f"--gateway={gateway}",
-                *flags,
-                self.name,
-                check=False,
-            )
-            if made.returncode == 0 or "overlap" not in made.stderr:
-                break
-        if made.returncode != 0:
-            raise ProcessError(made.argv, made.returncode, made.stderr, made.seconds)
-        return made
+        return make_network(self._docker, self.name, labels, free_subnets())
 
     def _options(self, base: str) -> StartOptions:
         return StartOptions(

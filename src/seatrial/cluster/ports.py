@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
 import psutil
 
-from seatrial.errors import MachineError
+from seatrial.errors import MachineError, ProcessError
+from seatrial.tools.docker import Docker
 
 LOOPBACK = "127.0.0.1"
 
@@ -42,7 +43,6 @@ def free_subnets(addresses: Iterable[str] | None = None) -> Iterator[tuple[str, 
 
     The engine knows its own networks and refuses what overlaps them.
 
-
     Args:
         addresses: the machine's IPv4 addresses; None asks the machine.
     """
@@ -50,3 +50,21 @@ def free_subnets(addresses: Iterable[str] | None = None) -> Iterator[tuple[str, 
         addresses = [one.address for each in psutil.net_if_addrs().values() for one in each if one.family == socket.AF_INET]
     taken = [ipaddress.ip_address(address) for address in addresses]
     return (pair for pair in SUBNETS if not any(address in ipaddress.ip_network(pair[0]) for address in taken))
+
+
+def make_network(docker: Docker, name: str, labels: Mapping[str, str], subnets: Iterable[tuple[str, str]]) -> str:
+    """A bridge of the engine whose subnet and gateway are named; returns the first of ``subnets`` that the engine does not use.
+
+    Raises:
+        ProcessError: the engine refuses it for another reason.
+        MachineError: it uses all of them.
+    """
+    flags = [f"--label={key}={value}" for key, value in labels.items()]
+    for subnet, gateway in subnets:
+        argv = ["--driver=bridge", f"--subnet={subnet}", f"--gateway={gateway}", *flags, name]
+        made = docker("network", "create", *argv, check=False)
+        if made.returncode == 0:
+            return subnet
+        if "overlap" not in made.stderr:
+            raise ProcessError(made.argv, made.returncode, made.stderr, made.seconds)
+    raise MachineError("no free subnet for a network of the engine", todo="Remove networks with `docker network prune`.")

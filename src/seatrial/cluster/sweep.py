@@ -3,6 +3,8 @@
 A cluster is a profile: its container, network, volume and labelled image in the engine, and its folders in Minikube's home.
 Everything carries the labels of :mod:`seatrial.cluster.ownership`; what minikube makes by itself (its side-car) carries
 minikube's label with the profile's name. A profile without a single owner label belongs to nobody.
+
+Containers and networks that belong to no profile are those that checks of images start; they go when their owner does not live.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 
-from seatrial.cluster.ownership import Owner
+from seatrial.cluster.ownership import OWNER, Owner
 from seatrial.errors import ClusterError, ProcessError
 from seatrial.tools.docker import Docker
 
@@ -81,16 +83,35 @@ class Home:
 
 
 def sweep(docker: Docker, home: Home) -> list[str]:
-    """Remove every profile of seatrial that no live process owns and nobody keeps; returns one line for each thing.
+    """Remove what no live process owns: loose containers and networks, and profiles that nobody keeps; one line for each thing.
 
     Raises:
         ClusterError: something cannot be removed.
     """
     home.root.mkdir(parents=True, exist_ok=True)
     with FileLock(home.root / "sweep.lock"):  # two runs that start at once would trip over each other's removals
+        lines = _remove_loose(docker)
         names = home.profiles()
         found = orphans(listing(docker), names, [name for name in names if home.kept(name)])
-        return [line for profile in found for line in remove(docker, home, profile)]
+        return lines + [line for profile in found for line in remove(docker, home, profile)]
+
+
+def _remove_loose(docker: Docker) -> list[str]:
+    rows = {"container": docker.containers(OWNER), "network": docker.networks(OWNER)}
+    found = {kind: [thing.name for row in listed if _is_loose(thing := read_row(kind, row))] for kind, listed in rows.items()}
+    try:
+        docker.remove(found["container"])
+        docker.remove_networks(found["network"])
+    except ProcessError as error:
+        raise ClusterError(
+            f"what a killed run left cannot be removed: {error.message}", todo="Restart the Docker engine and run again."
+        ) from error
+    return [f"{kind} {name}" for kind, names in found.items() for name in names]
+
+
+def _is_loose(thing: Thing) -> bool:
+    owner = Owner.parse(thing.labels)
+    return PROFILE_LABEL not in thing.labels and owner is not None and not owner.lives()
 
 
 def remove(docker: Docker, home: Home, profile: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Faults that show on a cluster only. Each is judged together with some criteria that it must leave alone."""
+"""Faults that show on an engine or a cluster only. Each is judged together with some criteria that it must leave alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,101 @@ from seatrial.sabotage.model import Edit, Sabotage
 
 BACKEND_SERVICE = "helm-chart/templates/backend/service.yaml"
 POLICIES = "helm-chart/templates/networkpolicy.yaml"
+BACKEND, FRONTEND = (f"helm-chart/templates/{part}/deployment.yaml" for part in ("backend", "frontend"))
+HELPERS = "helm-chart/templates/_helpers.tpl"
 DATABASE = "helm-chart/templates/postgres/statefulset.yaml"
 VALUES = "helm-chart/values.yaml"
+HELPERS = "helm-chart/templates/_helpers.tpl"
 APP = "docker/backend/app"
 PAGES = "docker/frontend/src"
 
+ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
+BESIDE_DATABASE = ("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03", "M1-RUN-04", "M1-RUN-05")
+"""What is judged beside faults of single containers and of those together; none of it needs a cluster."""
+
 LIVE: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="frontend-health-without-a-time",
+        milestone=1,
+        description="The frontend's health says no time: a cached answer looks like a fresh one.",
+        criterion="M1-RUN-01",
+        says="timestamp None",
+        edits=(Edit(f"{PAGES}/app/api/health/route.ts", ", timestamp: new Date().toISOString() }", " }"),),
+        live=True,
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="public-files-left-behind",
+        milestone=1,
+        description="The frontend's last stage does not get the public files: each of them is a 404.",
+        criterion="M1-DF-04",
+        says="/robots.txt",
+        edits=(Edit("docker/frontend/Dockerfile", "COPY public ./public\n", ""),),
+        live=True,
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="health-of-another-day",
+        milestone=1,
+        description="The backend's health bears a fixed time: nobody sees that a process hangs behind a cache.",
+        criterion="M1-RUN-02",
+        says="s off",
+        edits=(
+            Edit(
+                f"{APP}/health.py",
+                'return {"status": "ok", "timestamp": utc_now()}',
+                'return {"status": "ok", "timestamp": "2026-01-01T00:00:00Z"}',
+            ),
+        ),
+        live=True,
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="refused-login-without-a-word",
+        milestone=1,
+        description="The log says that the database is not there, and not that the password is wrong.",
+        criterion="M1-RUN-03",
+        says="nothing in its log about the password",
+        edits=(
+            Edit(
+                f"{APP}/health.py",
+                'logger.warning("the database cannot be reached: %s", describe(error))',
+                'logger.warning("the database cannot be reached: %s", type(error).__name__)',
+            ),
+        ),
+        live=True,
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="tool-that-deletes-nothing",
+        milestone=1,
+        description="The tool that deletes a todo says that it did and does not.",
+        criterion="M1-RUN-04",
+        says="delete_task",
+        edits=(Edit(f"{APP}/tools.py", "return _told(await todos.delete(wish.id))", "return _told(await todos.read(wish.id))"),),
+        live=True,
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="frontend-keeps-the-token",
+        milestone=1,
+        description="The frontend does not hand on who asks: behind it everybody is nobody.",
+        criterion="M1-RUN-05",
+        says="status 401",
+        edits=(Edit(f"{PAGES}/lib/forward.ts", '  "connection",\n', '  "authorization",\n  "connection",\n'),),
+        live=True,
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="port-that-stays",
+        milestone=1,
+        description="The backend does not read PORT: where the usual port is taken, nobody can start it.",
+        criterion="M1-ENV-01",
+        says="PORT=9112",
+        edits=(Edit(f"{APP}/settings.py", 'port=integer("PORT", 8001, 1, 65535)', "port=8001"),),
+        live=True,
+        beside=("M1-DF-06", "M1-RUN-01"),
+    ),
     Sabotage(
         name="service-leads-to-another-port",
         milestone=2,
@@ -221,5 +310,205 @@ LIVE: tuple[Sabotage, ...] = (
         ),
         live=True,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-08"),
+    ),
+    Sabotage(
+        name="hang-goes-unnoticed",
+        milestone=2,
+        description="Liveness asks whether the port is open: the kernel says yes for a process that hangs.",
+        criterion="M2-PROBE-04",
+        says="backend: container backend, frozen in a copy: found no restart",
+        edits=(
+            Edit(
+                BACKEND,
+                '{{- include "todo-app.httpProbe" .Values.backend.probes.liveness | nindent 12 }}',
+                "tcpSocket: {port: http}\n            periodSeconds: 10\n            failureThreshold: 3",
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-02"),
+    ),
+    Sabotage(
+        name="restarted-for-the-database",
+        milestone=2,
+        description="Liveness asks what readiness asks: a database that is away has every backend restarted, again and again.",
+        criterion="M2-PROBE-04",
+        says="found restarts 0 -> 1, wanted 0 restarts",
+        edits=(
+            Edit(
+                BACKEND,
+                '{{- include "todo-app.httpProbe" .Values.backend.probes.liveness | nindent 12 }}',
+                "httpGet: {path: /ready, port: http}\n            periodSeconds: 10\n            timeoutSeconds: 4",
+            ),
+        ),
+        consequences=("M2-HEALTH-02",),
+        live=True,
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-03"),
+    ),
+    Sabotage(
+        name="startup-gives-up",
+        milestone=2,
+        description="The startup probe waits 16 s: on a busy node a pod is restarted before it has started, for ever.",
+        criterion="M2-PROBE-02",
+        says="startup probe of container backend: found 16 s",
+        edits=(
+            Edit(
+                BACKEND,
+                '{{- include "todo-app.httpProbe" .Values.backend.probes.startup | nindent 12 }}',
+                "httpGet: {path: /health, port: http}\n            periodSeconds: 2\n            failureThreshold: 8",
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-04"),
+    ),
+    Sabotage(
+        name="limit-left-to-the-namespace",
+        milestone=2,
+        description="The frontend names no CPU limit: it gets whatever the namespace gives to those who name none.",
+        criterion="M2-RES-02",
+        says="cpu: found 0.2 cores, by the namespace's default, in its cgroup",
+        edits=(
+            Edit(
+                FRONTEND,
+                "{{- toYaml .Values.frontend.resources | nindent 12 }}",
+                "requests: {cpu: 100m, memory: 128Mi}\n            limits: {memory: 256Mi}",
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-CLUSTER-06"),
+    ),
+    Sabotage(
+        name="configmap-overruled",
+        milestone=2,
+        description="The pod template gives a setting a value of its own: whoever changes the ConfigMap changes nothing.",
+        criterion="M2-CFG-01",
+        says="MODEL_TIMEOUT_SECONDS: found '9'",
+        edits=(
+            Edit(
+                HELPERS,
+                '{{- define "todo-app.backend.secrets" -}}\n',
+                '{{- define "todo-app.backend.secrets" -}}\n- name: MODEL_TIMEOUT_SECONDS\n  value: "9"\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-CFG-02", "M2-DEP-01", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="password-under-another-name",
+        milestone=2,
+        description="A ConfigMap holds the database's password, under a name that nobody would look at twice.",
+        criterion="M2-CFG-02",
+        says="the value of Secret todo-app-secrets / POSTGRES_PASSWORD",
+        edits=(
+            Edit(
+                HELPERS,
+                '{{- define "todo-app.backend.config" -}}\n{{- $own := dict "PORT" (toString .Values.backend.port) }}\n',
+                '{{- define "todo-app.backend.config" -}}\n{{- $own := dict "PORT" (toString .Values.backend.port) }}\n'
+                '{{- with lookup "v1" "Secret" .Release.Namespace (include "todo-app.secretName" .) }}\n'
+                '{{- $_ := set $own "GREETING" (.data.POSTGRES_PASSWORD | b64dec) }}\n{{- end }}\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-CFG-01", "M2-DEP-01", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="database-at-a-node-port",
+        milestone=2,
+        description="The database's Service opens a port on every node: one mistake in a policy, and all data are outside.",
+        criterion="M2-SVC-04",
+        says="type NodePort, to postgres",
+        edits=(
+            Edit(
+                "helm-chart/templates/postgres/service.yaml",
+                "  type: ClusterIP\n",
+                '  type: {{ empty $address | ternary "NodePort" "ClusterIP" }}\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-DB-01", "M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="quota-without-room",
+        milestone=2,
+        description="The quota is enough for the pods at rest: under load the autoscaler asks, and is refused.",
+        criterion="M2-QUOTA-01",
+        says="requests.cpu at full scale",
+        edits=(Edit(VALUES, '    requests.cpu: "2"\n', "    requests.cpu: 800m\n"),),
+        live=True,
+        beside=("M2-DEP-01", "M2-QUOTA-02", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="containers-of-any-size",
+        milestone=2,
+        description="The LimitRange has no highest limit: a single container may take the node.",
+        criterion="M2-QUOTA-02",
+        says="no max for cpu",
+        edits=(
+            Edit(
+                "helm-chart/templates/limitrange.yaml",
+                'omit .Values.limitRange "enabled"',
+                'omit .Values.limitRange "enabled" "max"',
+            ),
+        ),
+        live=True,
+        beside=("M2-DEP-01", "M2-QUOTA-01", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="log-level-of-its-own",
+        milestone=5,
+        description="The backend logs everything, whatever its ConfigMap says: the disk fills, and nobody can make it quiet.",
+        criterion="M5-LOG-01",
+        says="LOG_LEVEL of its ConfigMap",
+        edits=(Edit(f"{APP}/main.py", "setLevel(settings.log_level)", 'setLevel("DEBUG")'),),
+        live=True,
+        beside=("M2-CFG-01", "M2-SVC-02", "M5-LOG-02"),
+    ),
+    Sabotage(
+        name="tokens-in-the-log",
+        milestone=5,
+        description="Each request is logged with the token that it showed: whoever reads logs can act as any user.",
+        criterion="M5-LOG-02",
+        says="a user's token",
+        edits=(
+            Edit(
+                f"{APP}/observe.py",
+                'fields = {"method": method,',
+                'fields = {"token": Headers(scope=scope).get("authorization", ""), "method": method,',
+            ),
+        ),
+        live=True,
+        beside=("M2-CFG-02", "M2-SVC-02", "M5-LOG-01"),
+    ),
+    Sabotage(
+        name="default-in-place-of-a-secret",
+        milestone=2,
+        description="Where the Secret lacks a key the chart puts a default: everybody knows what tokens are signed with.",
+        criterion="M2-CFG-03",
+        says="found a container that is Ready",
+        edits=(
+            Edit(HELPERS, "{{- if not (index (default dict $found.data) .) }}", "{{- if false }}"),
+            Edit(
+                HELPERS,
+                "  valueFrom:\n    secretKeyRef:\n"
+                '      name: {{ include "todo-app.secretName" (index . 0) }}\n      key: {{ index . 2 }}\n',
+                '  {{- $name := include "todo-app.secretName" (index . 0) }}\n'
+                '  {{- $found := lookup "v1" "Secret" (index . 0).Release.Namespace $name }}\n'
+                "  {{- if and $found (not (index $found.data (index . 2))) }}\n"
+                "  value: a-default-that-everybody-knows-of-it\n  {{- else }}\n"
+                "  valueFrom:\n    secretKeyRef:\n"
+                '      name: {{ include "todo-app.secretName" (index . 0) }}\n      key: {{ index . 2 }}\n  {{- end }}\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-04"),
+    ),
+    Sabotage(
+        name="new-secret-rolls-nothing",
+        milestone=2,
+        description="No checksum of the Secret stands in the pod template: pods keep the old values until they are restarted.",
+        criterion="M2-CFG-04",
+        says="in Secret todo-app-secrets: found the old value, for the pod template is the same",
+        edits=(Edit(BACKEND, '        checksum/secret: {{ include "todo-app.secretChecksum" . }}\n', ""),),
+        live=True,
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-03"),
     ),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.checks.found import parts
-from seatrial.checks.lifecycle import Life, Look, _made_up, _variables, judge_lives, read_look
+from seatrial.checks.lifecycle import Life, Look, judge_lives, made_up, read_look, variables_in
 from seatrial.verdict import Outcome
 
 LOOK = Look(("0.0.0.0",), "uvicorn", "uvicorn app:app --host=0.0.0.0", owns=True)
@@ -82,7 +82,7 @@ def test_variables_are_those_of_the_chart(app, render, healthy):
     rendered = render(healthy + config, line, line + env)
     part = parts(app, rendered, "backend")[0]
     item = part.workloads[0]
-    made_up = {"shop-secrets": _made_up({"PASSWORD": "random", "URL": "postgresql://u:{PASSWORD}@db/x"})}
-    found = _variables(item, part.main(item)[0], rendered, made_up)
-    password = made_up["shop-secrets"]["PASSWORD"]
+    known = {"shop-secrets": made_up({"PASSWORD": "random", "URL": "postgresql://u:{PASSWORD}@db/x"})}
+    found = variables_in(item, part.main(item)[0], rendered, known)
+    password = known["shop-secrets"]["PASSWORD"]
     assert found == {"PORT": "8001", "URL": f"postgresql://u:{password}@db/x", "MODE": "fast"}

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from seatrial.cluster import ports
-from seatrial.errors import MachineError
+from seatrial.errors import MachineError, ProcessError
+from seatrial.process import Completed
 
 
 def test_ports_are_different_and_can_be_listened_on() -> None:
@@ -35,3 +36,15 @@ def test_subnets_that_hold_an_address_of_the_machine_are_left_out() -> None:
 
 def test_the_machine_is_asked_for_its_addresses() -> None:
     assert set(ports.free_subnets()) <= set(ports.SUBNETS)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [("Pool overlaps with other one", MachineError, "no free subnet"), ("denied", ProcessError, "denied")],
+)
+def test_a_network_that_cannot_be_made_is_told(said: str, kind: type[Exception], words: str) -> None:
+    def docker(*argv: str, check: bool) -> Completed:
+        return Completed(argv, 1, "", said, 0.1)
+
+    with pytest.raises(kind, match=words):
+        ports.make_network(docker, "net", {"a": "b"}, ports.SUBNETS)  # type: ignore[arg-type]

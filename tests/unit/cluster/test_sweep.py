@@ -128,6 +128,18 @@ def test_a_kept_cluster_is_left_until_its_container_is_gone(tmp_path: Path) -> N
     assert "volume seatrial-r" in sweep(docker, home)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("owner", "left"), [(DEAD, 0), (Owner.current(), 1)])
+def test_containers_of_checks_go_with_their_owner(tmp_path: Path, owner: Owner, left: int) -> None:
+    labels = ",".join(f"{key}={value}" for key, value in owner.labels("r").items())
+    rows = {
+        "container": [{"Names": "seatrial-local-db", "Labels": labels}],
+        "network": [{"Name": "seatrial-local", "Labels": labels}],
+    }
+    docker = FakeDocker(rows)
+    assert len(sweep(docker, Home(tmp_path))) == 2 * (1 - left)  # type: ignore[arg-type]
+    assert [len(docker.rows[kind]) for kind in rows] == [left, left]
+
+
 def test_folders_that_the_engine_knows_nothing_of_are_removed(tmp_path: Path) -> None:
     folders = profile_folders(tmp_path, "seatrial-r")
     assert sweep(FakeDocker({}), Home(tmp_path)) == [f"folder {folder}" for folder in folders]  # type: ignore[arg-type]
