@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -76,6 +77,8 @@ class Component(_Model):
         uid: numeric user that its containers run as.
         health: HTTP endpoints; None for components that do not speak HTTP.
         api_url: of a frontend: environment variable with the address that its pages call; None where they call their own alone.
+        log_format: regular expression that fits a line of its log, with the groups ``timestamp``, ``level`` and ``message``; None
+            where each line is one JSON object.
         source: its source folder, relative to seatrial.yaml.
     """
 
@@ -87,7 +90,19 @@ class Component(_Model):
     uid: int = 1001
     health: Health | None = None
     api_url: str | None = None
+    log_format: str | None = None
     source: Path | None = None
+
+    @field_validator("log_format")
+    @classmethod
+    def _has_groups(cls, value: str | None) -> str | None:
+        try:
+            missing = {"timestamp", "level", "message"} - re.compile(value or "").groupindex.keys()
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        if value is not None and missing:
+            raise ValueError(f"must have the groups timestamp, level and message; it has no (?P<{sorted(missing)[0]}>...)")
+        return value
 
 
 class Job(_Model):

@@ -57,6 +57,18 @@ def test_signed_in_users_and_chat_are_features(folder: Path):
     assert (app.missing_feature("auth"), app.missing_feature("chat")) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [("(?P<level>", "is no regular expression"), ("(?P<level>.) (?P<message>.)", r"it has no \(\?P<timestamp>...\)")],
+)
+def test_a_log_format_names_its_three_parts(folder: Path, pattern: str, words: str):
+    component = "components: {{api: {{role: backend, image: {{repository: api, tag: '1'}}, port: 80, log_format: '{0}'}}}}\n"
+    with pytest.raises(ConfigError, match=words):
+        load(folder, MINIMAL + component.format(pattern))
+    good = "(?P<timestamp>.)(?P<level>.)(?P<message>.)"
+    assert load(folder, MINIMAL + component.format(good)).components["api"].log_format == good
+
+
 def test_a_job_may_be_the_source_of_a_route(folder: Path):
     text = """\
 components:

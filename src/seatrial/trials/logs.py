@@ -204,18 +204,24 @@ def _is_backend(world: World, where: Mapping[str, Any]) -> bool:
 
 
 def _structure(world: World, where: Mapping[str, Any], text: str) -> dict[str, Any]:
-    found = structure(_lines(text))
+    declared = world.app.components[where["component"]].log_format
+    found = structure(_lines(text), declared)
     return {**where, **found, "level": _configured_level(world, where)}
 
 
-def structure(lines: Iterable[str]) -> dict[str, Any]:
-    """How lines are built: ``lines``, ``parsed``, ``wrong`` (kind -> count) and ``levels`` (level -> count)."""
+def structure(lines: Iterable[str], declared: str | None = None) -> dict[str, Any]:
+    """How lines are built: ``lines``, ``parsed``, ``wrong`` (kind -> count) and ``levels`` (level -> count).
+
+    Args:
+        declared: ``log_format`` of seatrial.yaml; None where every line is to be a JSON object.
+    """
+    pattern = re.compile(declared) if declared else None
     wrong: dict[str, int] = {}
     levels: dict[str, int] = {}
     total = parsed = 0
     for line in lines:
         total += 1
-        trouble, level = read_line(line)
+        trouble, level = read_declared(line, pattern) if pattern else read_line(line)
         if trouble:
             wrong[trouble] = wrong.get(trouble, 0) + 1
         else:
@@ -237,7 +243,16 @@ def read_line(line: str) -> tuple[str, str]:
     level = next((level_of(names[key]) for key in LEVELS if names.get(key) is not None), "")
     fields = (("timestamp", TIMESTAMPS), ("level", LEVELS), ("message", MESSAGES))
     missing = [name for name, spellings in fields if not any(names.get(key) not in (None, "") for key in spellings)]
-    return (f"no {', '.join(missing)}" if missing else ""), level
+    return (f"without {', '.join(missing)}" if missing else ""), level
+
+
+def read_declared(line: str, pattern: re.Pattern[str]) -> tuple[str, str]:
+    """The same of a line that is to have a declared format."""
+    match = pattern.fullmatch(line)
+    if match is None:
+        return "of another format than log_format", ""
+    missing = [name for name in ("timestamp", "level", "message") if not match[name]]
+    return (f"without {', '.join(missing)}" if missing else ""), level_of(match["level"] or "")
 
 
 def level_of(value: Any) -> str:
@@ -351,6 +366,6 @@ def _format_faults(log: Mapping[str, Any], limit: float) -> list[Fault]:
         return []
     share = 100 * log["parsed"] / log["lines"]
     kinds = ", ".join(f"{count} {'lines are' if count > 1 else 'line is'} {kind}" for kind, count in log["wrong"].items())
-    wanted = f"at least {limit:g} % with timestamp, level and message in one JSON object"
+    wanted = f"at least {limit:g} % with timestamp, level and message, in one JSON object or as log_format says"
     subject = f"Pod {log['pod']} / container {log['container']}"
     return [Fault(subject, f"{share:.1f} % of {log['lines']} lines ({kinds})", wanted, "Give every logger a JSON formatter")]

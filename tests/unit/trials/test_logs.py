@@ -121,7 +121,7 @@ def test_what_was_not_read_proves_nothing() -> None:
         ('{"time": 1767225600000, "level": 30, "msg": "pino"}', "", "info"),
         ('{"@timestamp": "x", "log.level": "ERROR", "message": "ecs"}', "", "error"),
         ('{"ts": 1.5, "severity": "NOTICE", "event": "structlog"}', "", "info"),
-        ('{"level": "info", "message": ""}', "no timestamp, message", "info"),
+        ('{"level": "info", "message": ""}', "without timestamp, message", "info"),
         ("INFO: started", "no JSON", ""),
         ("[1]", "no JSON object", ""),
     ],
@@ -134,6 +134,13 @@ def test_lines_are_counted_by_kind() -> None:
     found = structure([LINE, "plain", LINE.replace("INFO", "debug")])
     assert found == {"lines": 3, "parsed": 2, "wrong": {"no JSON": 1}, "levels": {"info": 1, "debug": 1}}
     assert [level_of(text) for text in ("WARN", "Fatal", "trace")] == ["warning", "critical", "trace"]
+
+
+def test_a_declared_format_takes_the_place_of_json() -> None:
+    declared = r"(?P<timestamp>\S+) (?P<level>[A-Z]*) (?P<message>.*)"
+    found = structure(["12:00 WARN slow", LINE, "12:01  nobody"], declared)
+    assert found["wrong"] == {"of another format than log_format": 1, "without level": 1}
+    assert found["levels"] == {"warning": 1}
 
 
 def test_leaks_are_told_without_what_leaked() -> None:
