@@ -327,6 +327,7 @@ class Database:
 
     def __init__(self, docker: Docker, box: Box, data: Data) -> None:
         self._docker, self._box, self._data = docker, box, data
+        self._tables: list[str] = []
 
     def wait(self, seconds: float) -> str:
         """Wait until it takes connections over the network; why it does not, empty where it does."""
@@ -359,12 +360,12 @@ class Database:
 
     def rows(self, text: str) -> list[dict[str, Any]]:
         """Rows of any table that hold a text (letters, digits and ``-``): column -> value, and :data:`TABLE`."""
-        tables = self.tables()
-        if not tables:
+        self._tables = self._tables or self.tables()
+        if not self._tables:
             return []
         parts = [
             f"select (jsonb_build_object('{TABLE}', $name${name}$name$) || to_jsonb(t))::text from {name} t "
             f"where t::text like '%{text}%'"
-            for name in tables
+            for name in self._tables
         ]
         return [json.loads(line) for line in self.query(" union all ".join(parts))]

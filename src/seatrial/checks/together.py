@@ -460,11 +460,11 @@ class _Scene:
         if error:
             return Tools(declared, refused=error)
         offered = tuple(str(tool.get("name")) for tool in listed.get("tools") or ())
-        mark, number, calls = f"seatrial-tool-{secrets.token_hex(4)}", None, []
+        mark, number, calls = f"seatrial-tool-{secrets.token_hex(4)}", None, list[Call]()
         for function in FUNCTIONS:
             fitting = [tool for tool in offered if function in tool]
             tool = fitting[0] if len(fitting) == 1 else ""
-            before = tuple(database.rows(mark))
+            before = calls[-1].after if calls else tuple(database.rows(mark))
             arguments: dict[str, Any] = {} if function in ("add", "list") else {"id": number}
             arguments |= {"add": {"title": mark}, "update": {"title": f"{mark}-changed"}}.get(function, {})
             said, error = asker("tools/call", {"name": tool, "arguments": arguments}) if tool else ({}, "no single tool fits")

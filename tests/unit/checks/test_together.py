@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+import json
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +32,9 @@ from seatrial.checks.together import (
     judge_health,
     judge_together,
     judge_tools,
+    observe_local,
 )
+from seatrial.process import Completed
 from seatrial.verdict import Outcome, Verdict
 
 JSON = "application/json"
@@ -261,3 +268,202 @@ def test_the_backend_that_the_edge_leads_to_is_written_through(app: App) -> None
 def test_a_token_is_found_where_it_is_said_to_be() -> None:
     reply = Reply(200, JSON, '{"data": {"token": "t"}}')
     assert _dug(reply, "data.token") == "t" and _dug(reply, "token") == "" and _dug(Reply(200, body="<p>"), "a.b") == ""
+
+
+# the set itself, with an engine that only says so and one server that stands for all of its containers
+
+RIGHT = "the-right-password"
+FEATURES = "tools: [add_task, list_tasks, update_task, complete_task, delete_task]\n"
+
+
+class Engine:
+    """Remembers what it is asked; `psql` and the tools work on one list of rows."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.rows: list[dict[str, Any]] = []
+        self.done: list[str] = []
+        self.images: dict[str, str] = {}
+        self.ready = True
+
+    def __call__(self, *argv: str, **settings: Any) -> Completed:
+        return Completed(argv, 0, "", "", 0.1)
+
+    def start(self, image: str, *, name: str, labels: Any, options: list[str]) -> None:
+        self.images[name] = image
+        wrong = image == "shop-backend:1" and not any(RIGHT in option for option in options)
+        self.ready = not wrong
+        self.done.append(f"start {image}" + " with a wrong password" * wrong)
+
+    def run(self, image: str, *argv: str, options: list[str], timeout: float) -> None:
+        self.done.append(f"run {image} {' '.join(argv)}")
+
+    def container(self, name: str) -> dict[str, Any]:
+        ports = {f"{port}/tcp": [{"HostPort": str(self.port)}] for port in (3000, 5432, 8001)}
+        return {"State": {"Running": True}, "NetworkSettings": {"Ports": ports}}
+
+    def exec(self, name: str, *argv: str, input: str = "{}", check: bool = True) -> Completed:
+        answer = {
+            "/bin/sh": lambda: "==\nserver\n==\n",
+            "psql": lambda: self._psql(argv[-1]),
+            "python": lambda: self._tool(input),
+        }
+        return Completed(argv, 0, answer.get(argv[0], str)(), "", 0.1)
+
+    def _psql(self, sql: str) -> str:
+        if sql.startswith("show"):
+            return "17.6\n"
+        if "pg_tables" in sql:
+            return "public.todos\n"
+        text = sql.rpartition("like '%")[2].removesuffix("%'")
+        return "".join(f"{json.dumps(row)}\n" for row in self.rows if text in json.dumps(row))
+
+    def _tool(self, given: str) -> str:
+        asked = json.loads(given)["body"]
+        if asked["method"] == "tools/list":
+            return json.dumps({"result": {"tools": [{"name": name} for name in NAMES]}})
+        name, arguments = asked["params"]["name"], asked["params"]["arguments"]
+        mine = [row for row in self.rows if row.get("id") == arguments.get("id", 7)]
+        if name == "add_task":
+            self.rows.append({"id": 7, "completed": False, **arguments})
+        elif name == "delete_task":
+            self.rows.remove(mine[0])
+        elif name != "list_tasks":
+            mine[0].update({"completed": True} if name == "complete_task" else arguments)
+        said = {"todos": self.rows} if name == "list_tasks" else {"id": 7}
+        return json.dumps({"result": {"structuredContent": said, "isError": False}})
+
+    def logs(self, name: str, *, since: float | None = None) -> str:
+        return "t all is well\n" if self.ready else "t password authentication failed\n"
+
+    def kill(self, name: str) -> None:
+        self.ready = False
+        self.done.append(f"kill {self.images[name]}")
+
+    def remove(self, names: list[str]) -> None:
+        self.ready = self.ready or len(names) == 1
+        self.done += [f"remove {self.images.pop(name)}" for name in names if name in self.images]
+
+    def remove_networks(self, names: list[str]) -> None:
+        self.done.append("remove the network")
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say(503 if self.path == "/ready" and not engine.ready else 200, {"timestamp": utc()})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            known = self.path == "/api/login" or self.path == "/api/signup" or self.headers["Authorization"] == "Bearer token-1"
+            if known and self.path != "/api/login":
+                engine.rows.append(body)
+            self._say(200 if known else 401, {"token": "token-1"})
+
+        def _say(self, status: int, what: dict[str, Any]) -> None:
+            text = json.dumps(what).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *words: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        engine.port = server.server_port
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield engine
+        server.shutdown()
+
+
+def utc() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+@pytest.fixture
+def world(engine: Engine, app: App, render: Any, healthy: str, tmp_path: Path) -> Any:
+    (tmp_path / "features.yaml").write_text(FEATURES)
+    data = app.model_dump(by_alias=True, exclude_none=True)
+    sign = {"body": {"email": "{marker}@example.com", "password": "{password}"}, "status": 200}
+    data["components"]["db"] = {"role": "database", "image": {"repository": "shop-db", "tag": "1"}, "port": 5432}
+    data["ingress"]["exchanges"] = [{**CREATES, "status": 200}]
+    data |= {
+        "data": {"component": "db", "user": "u", "database": "d"},
+        "auth": {"sign_up": {**sign, "path": "/api/signup"}, "log_in": {**sign, "path": "/api/login"}, "token": "token"},
+        "parity": {"features": "features.yaml", "suite": "suite"},
+        "chart": {**data["chart"], "secrets": {"shop": {"PASSWORD": RIGHT}}},
+    }
+    whole = App.model_validate(data)
+    whole._root = tmp_path
+    image = "          image: shop-backend:1.0\n"
+    env = "          env: [{name: DATABASE_URL, valueFrom: {secretKeyRef: {name: shop, key: PASSWORD}}}]\n"
+    before = "      initContainers:\n        - {name: migrate, image: 'shop-backend:1.0', command: [python, -m, migrate]}\n"
+    grace = "      terminationGracePeriodSeconds: 30\n"
+    head, middle, tail = healthy.partition("name: shop-backend\n")
+    rendered = render(head + middle + tail.replace(image, image + env, 1).replace(grace, before + grace, 1) + DATABASE)
+    limits = {"start": 30, "live_path": "/health", "ready_path": "/ready", "stray_port": 8000, "clock_skew": 5}
+    limits |= {"database_image": "postgres:16-alpine", "restarts": 0, "error_lines": 0}
+
+    def built(name: str) -> Any:
+        return SimpleNamespace(
+            reference=f"shop-{name}:1", base="stand-in", base_reference="postgres:16-alpine", dockerfile=Path("D")
+        )
+
+    return SimpleNamespace(
+        app=whole,
+        docker=engine,
+        run_id="r1",
+        rendered=rendered,
+        images={name: built(name) for name in ("frontend", "backend", "db")},
+        journal=SimpleNamespace(redactor=SimpleNamespace(hide=lambda *values: None)),
+        limit=lambda criterion, name: limits[name],
+        window=lambda criterion, name: 0.1,
+    )
+
+
+DATABASE = """\
+---
+# Source: shop/templates/db.yaml
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: shop-db, labels: {app.kubernetes.io/instance: shop, app.kubernetes.io/component: db}}
+spec:
+  template:
+    metadata: {labels: {app.kubernetes.io/instance: shop, app.kubernetes.io/component: db}}
+    spec:
+      containers:
+        - name: db
+          image: shop-db:1
+          env: [{name: POSTGRES_PASSWORD, valueFrom: {secretKeyRef: {name: shop, key: PASSWORD}}}]
+"""
+
+
+def test_the_set_is_used_watched_and_taken_apart(world: Any, engine: Engine) -> None:
+    seen = observe_local(world)
+    for name, judge in JUDGES.items():
+        assert (name, judge(seen).outcome, judge(seen).reason) == (name, Outcome.PASSED, "")
+    assert engine.done == [
+        "start shop-db:1",
+        "run shop-backend:1 -m migrate",
+        "start shop-backend:1",
+        "start shop-frontend:1",
+        "start shop-backend:1 with a wrong password",
+        "remove shop-backend:1",
+        "kill shop-db:1",
+        "remove shop-db:1",
+        "remove shop-backend:1",
+        "remove shop-frontend:1",
+        "remove the network",
+    ]
+    assert [step.rows for step in seen.steps] == [1, 1, 1] and seen.writer == "backend"
+
+
+def test_what_fails_half_way_leaves_nothing(world: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_psql", lambda sql: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        observe_local(world)
+    assert engine.done == ["start shop-db:1", "remove shop-db:1", "remove the network"]
