@@ -1,7 +1,8 @@
-"""Logs: every container's can be read, and tell of requests (M5-LOG-01); the backend's have a form and no secrets (M5-LOG-02).
+"""Logs: every container's can be read, and tell of requests (M5-LOG-01); the backend's have a form and no secrets (M5-LOG-02);
+a healthy application writes of no errors (M5-LOG-03).
 
-Read at the end of a run, when users have signed up, failed to, chatted and met outages: what the application writes about them is
-what the judges look through. Lines never leave this module; names, counts and kinds do.
+The first two are judged at the end of a run, when users have signed up, failed to, chatted and met outages: what the application
+writes about them is what the judges look through. The last one looks before anything is broken on purpose.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -48,6 +50,12 @@ SAME: Mapping[str, str] = {
 }
 FIGURES: Mapping[int, str] = {10: "trace", 20: "debug", 30: "info", 40: "warning", 50: "error", 60: "critical"}
 """Levels as pino and bunyan write them."""
+QUIET = ("frontend", "backend", "database")
+SHOWN, SHOWN_LINES = 200, 3
+"""Characters of a line, and lines of a log, that a message carries."""
+_ERROR_WORD = re.compile(r"(?:\S+\s+){0,6}?[\[(<]?(?P<level>ERROR|FATAL|PANIC|CRITICAL|SEVERE)\b")
+"""A level among the first words of a line that has no structure: PostgreSQL, Java, Python and Go write it in capitals."""
+UNHANDLED = ("Traceback (most recent call last)", "UnhandledPromiseRejection", "Uncaught ", "panic: ", "Unhandled error")
 _LOOKS: Mapping[str, re.Pattern[str]] = {
     "a connection string with a password": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:(?!\*+@)[^\s@'\"/]+@"),
     "an API key": re.compile(r"\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bAKIA[0-9A-Z]{16}\b"),
@@ -369,3 +377,92 @@ def _format_faults(log: Mapping[str, Any], limit: float) -> list[Fault]:
     wanted = f"at least {limit:g} % with timestamp, level and message, in one JSON object or as log_format says"
     subject = f"Pod {log['pod']} / container {log['container']}"
     return [Fault(subject, f"{share:.1f} % of {log['lines']} lines ({kinds})", wanted, "Give every logger a JSON formatter")]
+
+
+# M5-LOG-03
+
+
+def observe_quiet(world: World) -> dict[str, Any]:
+    """Lines that tell of errors, since the pods started and until the window is over.
+
+    Nothing is broken on purpose meanwhile: the scheduler lets no trial that disturbs begin before this one, which looks only, has
+    ended. What runs beside it is the happy path: users, journeys, probes.
+
+    Returns:
+        ``logs`` (component, pod, container, init, previous, lines, ``errors``: kind -> count, ``shown``: some of them, error),
+        ``watched`` (seconds since the last container started), ``idle`` (seconds that were to be watched).
+    """
+    kube, app = world.kube, world.app
+    idle = world.window("M5-LOG-03", "idle")
+    left = idle - _seconds_up(world)
+    for _ in kube.watch("Pod", app.namespace, selector=live.selector(app), timeout=left) if left > 0 else ():
+        pass  # the window goes by
+    logs = []
+    for where, text, error in _read_all(world):
+        if where["component"] is not None and app.components[where["component"]].role in QUIET:
+            found = errors_in(_lines(text))
+            shown = [world.journal.redactor.clean(line)[:SHOWN] for line in found["shown"]]
+            logs.append({**where, "error": error, **found, "shown": shown})
+    return {"logs": logs, "watched": round(_seconds_up(world), 1), "idle": idle}
+
+
+def _seconds_up(world: World) -> float:
+    """Seconds since the last container of the judged parts started; 0 where none runs."""
+    started = [
+        entry["state"]["running"]["startedAt"]
+        for name, part in world.app.components.items()
+        if part.role in QUIET
+        for pod in live.app_pods(world.kube, world.app, name)
+        for entry in pod["status"].get("containerStatuses") or []
+        if "running" in entry.get("state", {})
+    ]
+    if not started:
+        return 0.0
+    return (datetime.now(UTC) - datetime.fromisoformat(max(started).replace("Z", "+00:00"))).total_seconds()
+
+
+def errors_in(lines: Iterable[str]) -> dict[str, Any]:
+    """``lines``, ``errors`` (kind -> count) and ``shown``, the first few of them."""
+    errors: dict[str, int] = {}
+    shown: list[str] = []
+    total = 0
+    for line in lines:
+        total += 1
+        kind = error_in(line)
+        if kind:
+            errors[kind] = errors.get(kind, 0) + 1
+            shown += [line] if len(shown) < SHOWN_LINES else []
+    return {"lines": total, "errors": errors, "shown": shown}
+
+
+def error_in(line: str) -> str:
+    """What kind of error a line tells of, empty where of none. A structured line's level decides; what is handled is no error."""
+    try:
+        data = json.loads(line)
+    except ValueError:
+        data = None
+    if isinstance(data, dict):
+        level = read_line(line)[1]
+        return f"level {level}" if level in ("error", "critical") else ""
+    word = _ERROR_WORD.match(line)
+    if word:
+        return f"level {word['level'].lower()}"
+    return "an unhandled error" if any(part in line for part in UNHANDLED) else ""
+
+
+def judge_quiet(seen: Mapping[str, Any]) -> Verdict:
+    """M5-LOG-03: no line of level ERROR or above, and no unhandled error, in frontend, backend and database."""
+    faults, unknown = [], []
+    for log in seen["logs"]:
+        subject = f"Pod {log['pod']} / container {log['container']}" + (" (its previous life)" if log["previous"] else "")
+        if log["error"]:
+            unknown.append(f"{subject}: its log cannot be read: {log['error']}")
+        if log["errors"]:
+            kinds = ", ".join(f"{count} lines of {kind}" for kind, count in log["errors"].items())
+            found = f"{kinds}, the first: {log['shown'][0]}"
+            faults.append(Fault(subject, found, "none in a healthy run", "Mend its cause, or log it as what it is"))
+    if seen["watched"] < seen["idle"]:
+        unknown.append(f"only {seen['watched']:g} s of the {seen['idle']:g} s were watched")
+    lines = sum(log["lines"] for log in seen["logs"])
+    told = [Evidence(f"{lines} lines of {len(seen['logs'])} logs in the {seen['watched']:g} s since the last container started")]
+    return judge(lines, "lines", faults, unknown=unknown, evidence=told)

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from seatrial.trials.logs import judge_retrievable, judge_structured, leaks, level_of, read_line, structure
+from seatrial.trials.logs import (
+    error_in,
+    errors_in,
+    judge_quiet,
+    judge_retrievable,
+    judge_structured,
+    leaks,
+    level_of,
+    read_line,
+    structure,
+)
 from seatrial.trials.sensitive import Sensitive
 from seatrial.verdict import Outcome
 
@@ -171,3 +181,45 @@ def test_leaks_are_told_without_what_leaked() -> None:
 )
 def test_what_looks_like_a_credential_is_a_leak_whosoever_it_is(line: str, what: str | None) -> None:
     assert [leak["what"] for leak in leaks(log(), line, [])] == ([what] if what else [])
+
+
+# M5-LOG-03
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (LINE, ""),
+        (LINE.replace("INFO", "ERROR"), "level error"),
+        (LINE.replace("INFO", "WARNING").replace("GET", "Traceback (most recent call last)"), ""),
+        ('{"level": 60, "msg": "x"}', "level critical"),
+        ('2026-01-01 12:00:00.000 UTC [31] ERROR:  relation "x" does not exist', "level error"),
+        ("2026-01-01 12:00:00.000 UTC [31] FATAL:  the database system is starting up", "level fatal"),
+        ("2026-01-01 12:00:00.000 UTC [31] LOG:  checkpoint complete: no ERROR at all", ""),
+        ("[ERROR] boom", "level error"),
+        ("Traceback (most recent call last):", "an unhandled error"),
+        (" ⨯ UnhandledPromiseRejection: x", "an unhandled error"),
+        ("GET /error 200", ""),
+    ],
+)
+def test_lines_that_tell_of_errors(line: str, kind: str) -> None:
+    assert error_in(line) == kind
+
+
+def quiet(**changes: Any) -> dict[str, Any]:
+    return {"logs": [{**log(**changes), "errors": {}, "shown": [], **changes}], "watched": 61.0, "idle": 60.0}
+
+
+def test_quiet_logs_pass_and_errors_fail() -> None:
+    verdict = judge_quiet(quiet())
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 3)
+    bad = judge_quiet(quiet(errors={"level error": 2}, shown=["ERROR boom"], previous=True))
+    assert bad.outcome is Outcome.FAILED
+    assert "(its previous life): found 2 lines of level error, the first: ERROR boom" in bad.reason
+    assert judge_quiet({**quiet(), "logs": []}).outcome is Outcome.FAILED
+
+
+def test_a_window_that_was_too_short_tells_nothing() -> None:
+    assert judge_quiet({**quiet(), "watched": 12.0}).outcome is Outcome.INCONCLUSIVE
+    assert judge_quiet(quiet(error="gone")).outcome is Outcome.INCONCLUSIVE
+    assert errors_in(["ERROR a"] * 5) == {"lines": 5, "errors": {"level error": 5}, "shown": ["ERROR a"] * 3}
