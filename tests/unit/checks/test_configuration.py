@@ -2,14 +2,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from seatrial.app import App
-from seatrial.checks.configuration import Configured, Moved, Without, Written, judge_configuration, required_secrets, written_in
+from seatrial.checks.configuration import (
+    Configured,
+    Moved,
+    Without,
+    Written,
+    judge_configuration,
+    observe_configuration,
+    required_secrets,
+    written_in,
+)
 from seatrial.checks.containers import Reply, Start
-from seatrial.errors import Place
+from seatrial.errors import Place, ProcessTimeout
 from seatrial.verdict import Outcome
 
 MOVED = Moved("backend", 9112, Start((2.0,), Reply(200)))
@@ -119,3 +129,61 @@ def test_required_secrets_are_those_of_the_document(app: App, tmp_path: Path) ->
     changed = app.model_copy(update={"components": {**app.components, "backend": backend}})
     assert required_secrets(changed, "backend") == ["DATABASE_URL"]
     assert required_secrets(app, "backend") == []
+
+
+class Engine:
+    """Containers answer at their port, unless a required secret is missing: then they end."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.runs_on = False
+
+    def start(self, image: str, *, name: str, labels: Any, options: list[str]) -> None:
+        self.started.append(" ".join(option.removeprefix("--") for option in options))
+
+    def container(self, name: str) -> dict[str, Any]:
+        port = self.started[-1].partition("::")[2].partition(" ")[0]
+        return {"NetworkSettings": {"Ports": {f"{port}/tcp": [{"HostPort": port}]}}}
+
+    def wait(self, name: str, *, timeout: float) -> int:
+        if self.runs_on:
+            raise ProcessTimeout(("docker", "wait"), timeout, "", "")
+        return 2
+
+    def logs(self, name: str, *, since: float | None = None) -> str:
+        return "t DATABASE_URL is not set\n"
+
+    def remove(self, names: list[str]) -> None: ...
+
+
+def test_other_ports_and_missing_secrets_are_tried(
+    app: App, render: Any, healthy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "README.md").write_text(TABLE)
+    (tmp_path / "a.py").write_text('HOST = "shop-frontend"\n')
+    backend = app.components["backend"].model_copy(update={"source": tmp_path})
+    image = "          image: shop-backend:1.0\n"
+    env = "          env: [{name: DATABASE_URL, value: x}, {name: PORT, value: '8001'}]\n"
+    monkeypatch.setattr("seatrial.checks.containers.ask", lambda address, path: Reply(503, body=address))
+    engine = Engine()
+    world: Any = SimpleNamespace(
+        app=app.model_copy(update={"components": {**app.components, "backend": backend}}),
+        docker=engine,
+        run_id="r1",
+        rendered=render(healthy, image, image + env),
+        images={name: SimpleNamespace(reference=f"{name}:1") for name in ("frontend", "backend")},
+        limit=lambda criterion, name: 30,
+    )
+    seen = observe_configuration(world)
+    assert [(each.component, each.port, each.start.reply.body) for each in seen.moved] == [
+        ("frontend", 4111, "127.0.0.1:4111"),
+        ("backend", 9112, "127.0.0.1:9112"),
+    ]
+    assert [(each.variable, each.code, each.named) for each in seen.without] == [("DATABASE_URL", 2, True)]
+    assert engine.started[-2:] == [
+        "publish=127.0.0.1::9112 env=DATABASE_URL=x env=PORT=9112",
+        "publish=127.0.0.1::8001 env=PORT=8001",
+    ]
+    assert [each.what for each in seen.written] == ["the host shop-frontend"] and seen.files == 1
+    engine.runs_on = True
+    assert [each.code for each in observe_configuration(world).without] == [None]

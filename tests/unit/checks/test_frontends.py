@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from seatrial.app import App
 from seatrial.checks.containers import Reply, Start
-from seatrial.checks.frontends import _STANDALONE, _STATIC, Front, judge_frontends, judge_standalone
+from seatrial.checks.frontends import _STANDALONE, _STATIC, Front, judge_frontends, judge_standalone, observe_frontends
 from seatrial.verdict import Outcome
 
 OK = Reply(200, "application/json", '{"service":"frontend","status":"ok","timestamp":"2026-11-21T18:00:00.250Z"}')
@@ -102,3 +104,51 @@ def test_static_files_are_found_in_a_page() -> None:
 )
 def test_standalone_output_is_read(text: str, found: bool) -> None:
     assert bool(_STANDALONE.search(text)) is found
+
+
+PAGE = '<script src="/_next/static/chunks/b-1.js" async=""></script>'
+
+
+def test_a_frontend_is_started_alone_with_its_documented_variables(
+    app: App, render: Any, healthy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("README.md", "| variable |\n|---|\n| `URL` |\n"), ("next.config.ts", '  output: "standalone",\n')):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "robots.txt").write_text("")
+    part = app.components["frontend"].model_copy(update={"source": tmp_path})
+    line = "          image: shop-frontend:1.0\n"
+    env = "          env: [{name: URL, value: 'http://shop-backend:8001'}, {name: OTHER, value: x}]\n"
+    started: list[list[str]] = []
+    asked: list[str] = []
+    config = {"ExposedPorts": {"3000/tcp": {}}, "Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["node", "server.js"]}
+    docker = SimpleNamespace(
+        image=lambda reference: {"Config": config},
+        start=lambda image, name, labels, options: started.append(options),
+        container=lambda name: {"NetworkSettings": {"Ports": {"3000/tcp": [{"HostPort": "32768"}]}}},
+        logs=lambda name, since: "t ready\nt TypeError: x\n",
+        remove=lambda names: started.append(["removed", *names]),
+    )
+
+    def answer(address: str, path: str) -> Reply:
+        asked.append(path)
+        return Reply(200, "text/html", PAGE)
+
+    monkeypatch.setattr("seatrial.checks.containers.ask", answer)
+    monkeypatch.setattr("seatrial.checks.frontends.ask", answer)
+    world = SimpleNamespace(
+        app=app.model_copy(update={"components": {**app.components, "frontend": part}}),
+        docker=docker,
+        run_id="r1",
+        rendered=render(healthy, line, line + env),
+        images={"frontend": SimpleNamespace(reference="shop:1", dockerfile=Path("D"), base="official", base_reference="node:22")},
+        limit=lambda criterion, name: {"start": 30, "frontend_health_path": "/api/health"}[name],
+    )
+    (seen,) = observe_frontends(world)  # type: ignore[arg-type]
+    assert (seen.variables, seen.port, seen.standalone, seen.stand_in) == (("URL",), 3000, True, "")
+    assert seen.command == ("docker-entrypoint.sh", "node", "server.js") and seen.errors == ("TypeError: x",)
+    assert asked == ["/", "/api/health", "/_next/static/chunks/b-1.js", "/robots.txt"]
+    assert {"--publish=127.0.0.1::3000", "--env=URL=http://shop-backend:8001", "--add-host=shop-backend:127.0.0.1"} <= {
+        *started[0]
+    }
+    assert started[-1][0] == "removed" and len(started[-1]) == 2
