@@ -164,7 +164,7 @@ def _ports(world: World, services: Iterable[Object]) -> dict[int, dict[str, Any]
             limit = f"{role}_port"
             own = app.reference or f"{CRITERION}.{limit}" in app.limits
             figure = int(world.limit(CRITERION, limit)) if own else part.port
-            for port in dict.fromkeys((figure, part.port, part.service_port or part.port)):
+            for port in dict.fromkeys((figure, part.port)):
                 ports.setdefault(port, {"why": f"port of {name}", "edge": False, "strange": False})
     fronts = [pod for name in app.having("frontend") for pod in live.app_pods(kube, app, name)]
     for item in services:

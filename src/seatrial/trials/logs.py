@@ -22,7 +22,7 @@ import httpx
 from seatrial.chart import workloads
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import ApiError, Object
-from seatrial.trials import copies, live, sensitive, settings, users
+from seatrial.trials import copies, edge, live, sensitive, settings, users
 from seatrial.trials.database import marker
 from seatrial.trials.sensitive import Sensitive
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -75,6 +75,8 @@ def observe_logs(world: World) -> dict[str, Any]:
         lines that are not as they should be -> count, levels -> count, level: as configured), ``leaks`` (what, where, count),
         ``searched`` (how many values), ``parsed_limit`` (percent), ``roles``.
     """
+    if world.app.ingress is not None:
+        edge.wait_calm(world)  # a trial that disturbed may have just ended
     canaries = _canaries(world)
     asked = _ask(world, canaries)
     texts = _read_all(world)

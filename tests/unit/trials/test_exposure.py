@@ -16,6 +16,7 @@ from seatrial.trials.exposure import (
     SSL_REQUEST,
     _bare,
     _pod_doors,
+    _ports,
     _routes,
     _service_doors,
     addresses_of,
@@ -155,6 +156,43 @@ def test_paths_of_ingresses() -> None:
 def test_addresses_of_nodes() -> None:
     kinds = [("Hostname", "minikube"), ("InternalIP", "10.0.0.2")]
     assert addresses_of({"status": {"addresses": [{"type": kind, "address": text} for kind, text in kinds]}}) == ["10.0.0.2"]
+
+
+def test_every_port_that_may_lead_inside_is_tried() -> None:
+    web = {"metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}}, "spec": {"containers": []}}
+    edge_pod = {
+        "metadata": {"name": "edge", "namespace": "edge"},
+        "spec": {"containers": [{"name": "edge", "ports": [{"containerPort": 8080, "hostPort": 80}]}]},
+    }
+    services = [
+        {"metadata": {"name": name, "namespace": namespace}, "spec": {"selector": selector, "ports": [{"nodePort": port}]}}
+        for name, namespace, selector, port in (
+            ("edge", "edge", {"app": "edge"}, 30080),
+            ("web", "shop", {"app": "web"}, 30081),
+            ("db", "shop", {"app": "db"}, 30082),
+            ("other", "others", {"app": "web"}, 30083),
+        )
+    ]
+    parts = {"api": ("backend", 8001), "db": ("database", 5432), "web": ("frontend", 3000)}
+    components = {name: SimpleNamespace(role=role, port=port) for name, (role, port) in parts.items()}
+    app = SimpleNamespace(
+        reference=False,
+        limits={f"{exposure.CRITERION}.backend_port": 9000},
+        namespace="shop",
+        having=lambda role: {name: part for name, part in components.items() if part.role == role},
+    )
+    world: Any = SimpleNamespace(
+        app=app,
+        kube=SimpleNamespace(find=lambda kind: [web, edge_pod]),
+        cluster=SimpleNamespace(ingress_namespace="edge"),
+        limit=lambda criterion, name: app.limits[f"{criterion}.{name}"],
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exposure.live, "app_pods", lambda kube, app, name: [web])
+        ports = _ports(world, services)
+    assert sorted(ports) == [80, 5432, 8001, 9000, 30080, 30081, 30082, 30083]
+    assert sorted(port for port, told in ports.items() if told["edge"]) == [80, 30080, 30081]
+    assert [port for port, told in ports.items() if told["strange"] and not told["edge"]] == [30083]
 
 
 # what ports say

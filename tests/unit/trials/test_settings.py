@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from seatrial.chart import workloads
+from seatrial.process import Completed
+from seatrial.tools.kube import ExecFailed, ExecResult
 from seatrial.trials import sensitive
 from seatrial.trials.sensitive import Sensitive, decoded, texts
-from seatrial.trials.settings import judge_config, judge_secrets, parse_environment, setting_of, wanted
+from seatrial.trials.settings import environment, judge_config, judge_secrets, parse_environment, setting_of, wanted
 from seatrial.verdict import Outcome
 
 PASSWORD = "Zf3-xyQ9_kLmN2pR"
@@ -39,6 +41,36 @@ def test_what_a_container_gets_out_of_configmaps() -> None:
 def test_the_environment_is_read_with_either_separator() -> None:
     assert parse_environment("A=1\0B=x\ny=2\0", "\0") == {"A": "1", "B": "x\ny=2"}
     assert parse_environment("A=1\nB=2=3\n", "\n") == {"A": "1", "B": "2=3"}
+
+
+def said(*answers: ExecResult | Exception) -> Any:
+    """A world whose containers answer ``env -0`` and ``env`` in this order, and whose node knows the main process."""
+    rest = list(answers)
+
+    def run(*arguments: Any, **options: Any) -> ExecResult:
+        answer = rest.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    node = {"crictl": "41\n", "cat": "A=node\0"}
+    cluster = SimpleNamespace(node_exec=lambda argv, seconds: Completed(tuple(argv), 0, node[argv[0]], "", 0.0))
+    return SimpleNamespace(kube=SimpleNamespace(exec=run), cluster=cluster)
+
+
+@pytest.mark.parametrize(
+    ("answers", "value"),
+    [
+        ([ExecResult(0, "A=zero\0", "")], "zero"),
+        ([ExecResult(1, "", "bad option"), ExecResult(0, "A=line\n", "")], "line"),
+        ([ExecFailed("no such program")], "node"),
+        ([ExecResult(1, "", ""), ExecResult(1, "", "")], "node"),
+    ],
+)
+def test_the_environment_is_had_from_whoever_knows_it(answers: list[Any], value: str) -> None:
+    item = {"metadata": {"name": "web-1", "namespace": "shop"}}
+    item["status"] = {"containerStatuses": [{"name": "web", "containerID": "containerd://c0"}]}  # type: ignore[dict-item]
+    assert environment(said(*answers), item, "web") == {"A": value}
 
 
 def test_settings_are_found_by_how_they_are_called() -> None:
