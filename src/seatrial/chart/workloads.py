@@ -189,22 +189,25 @@ def references(item: Object) -> list[Reference]:
     return found
 
 
+def _name(value: object) -> str:
+    """A name as it is written; an empty field is none."""
+    return "" if value is None else str(value)
+
+
 def _container_references(container: Container) -> Iterator[Reference]:
     for index, entry in enumerate(_dicts(container.spec.get("env"))):
         for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             source = _dict(_get(entry, "valueFrom", field))
             if source:
                 where = (*container.path, "env", index, "valueFrom", field)
-                name, key = str(source.get("name", "")), str(source.get("key", ""))
+                name, key = _name(source.get("name")), _name(source.get("key"))
                 yield Reference(kind, name, key, bool(source.get("optional")), container.name, str(entry.get("name")), where)
     for index, entry in enumerate(_dicts(container.spec.get("envFrom"))):
         for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
             source = _dict(entry.get(field))
             if source:
                 where = (*container.path, "envFrom", index, field)
-                yield Reference(
-                    kind, str(source.get("name", "")), None, bool(source.get("optional")), container.name, None, where
-                )
+                yield Reference(kind, _name(source.get("name")), None, bool(source.get("optional")), container.name, None, where)
 
 
 _VOLUMES = (
@@ -227,13 +230,13 @@ def _volume_references(spec: Mapping[str, Any], path: KeyPath) -> Iterator[Refer
                         _dict(source[field]), kind, "name", (*where, "projected", "sources", number, field)
                     )
     for index, secret in enumerate(_dicts(spec.get("imagePullSecrets"))):
-        yield Reference("Secret", str(secret.get("name", "")), None, False, "", None, (*path, "imagePullSecrets", index))
+        yield Reference("Secret", _name(secret.get("name")), None, False, "", None, (*path, "imagePullSecrets", index))
     if spec.get("serviceAccountName"):
         yield Reference("ServiceAccount", str(spec["serviceAccountName"]), None, False, "", None, (*path, "serviceAccountName"))
 
 
 def _source_references(source: Mapping[str, Any], kind: str, naming: str, path: KeyPath) -> Iterator[Reference]:
-    name, optional = str(source.get(naming, "")), bool(source.get("optional"))
+    name, optional = _name(source.get(naming)), bool(source.get("optional"))
     keys: list[str | None] = [str(entry.get("key", "")) for entry in _dicts(source.get("items"))]
     for key in keys or [None]:
         yield Reference(kind, name, key, optional, "", None, path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seatrial.chart.objects import ChartObject
 from seatrial.check import wires
+from seatrial.check.classes import trial_classes
 from seatrial.check.manifests import Loose
 from seatrial.check.neighbours import Neighbours
 from seatrial.check.objects import Schemas, judge_object, judge_twice
@@ -183,6 +184,13 @@ def _common_namespace(benches: Sequence[Bench]) -> str:
     return namespace if 2 * count > said.total() else ""
 
 
+def assumed_namespaces(found: Holdings, benches: Sequence[Bench]) -> frozenset[str]:
+    """The namespaces of charts for which neither seatrial.yaml nor most of the objects say one."""
+    if found.app is not None:
+        return frozenset()
+    return frozenset(name.namespace for each in benches if (name := _names(found, each.chart)) == each.renderer.names)
+
+
 def judge_all(found: Holdings, benches: Sequence[Bench], loose: Loose, schemas: Schemas, neighbours: Neighbours) -> Outcome:
     """Everything that is wrong with the charts of a repository.
 
@@ -215,6 +223,7 @@ def _judge(
 ) -> None:
     outcome.add(bench.told)
     outcome.notes += _asked(bench)
+    assumed = assumed_namespaces(found, [bench])
     beside = neighbours.beside(bench.chart.folder)
     titles: set[str] = set()
     for judged in bench.forms():
@@ -238,6 +247,8 @@ def _judge(
             found=found,
             elsewhere=elsewhere,
             lacking=bench.renderer.lacking(shown),
+            assumed=assumed,
+            classes=trial_classes() if found.app and shown.files == _settings(found, bench.chart)[0] else None,
         )
         outcome.add(wired, shown.setting)
     if bench.second is not None:

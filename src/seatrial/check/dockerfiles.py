@@ -268,9 +268,18 @@ def _missing(kitchen: Kitchen, place: Place, source: str, where: str) -> Finding
 
 
 def _is_made(kitchen: Kitchen, source: str) -> bool:
-    """Whether a Makefile in the context makes a source."""
-    rules = text_of(kitchen.found.context / "Makefile") or ""
-    return re.search(rf"^{re.escape(source)}\s*:", rules, re.MULTILINE) is not None
+    """Whether something else brings a source: a Makefile in the context, another repository that is cloned there, a submodule."""
+    context = kitchen.found.context
+    if re.search(rf"^{re.escape(source)}\s*:", text_of(context / "Makefile") or "", re.MULTILINE):
+        return True
+    first = re.escape(PurePosixPath(source).parts[0])
+    told = (text_of(path) or "" for path in (*sorted(context.glob("*.md")), *sorted(context.glob("*.sh"))))
+    if any(re.search(rf"\bgit clone\b.*[/:]{first}(?:\.git)?\s*$", text, re.MULTILINE) for text in told):
+        return True
+    wanted = context / source
+    modules = re.findall(r"^\s*path\s*=\s*(\S+)\s*$", text_of(kitchen.tree.root / ".gitmodules") or "", re.MULTILINE)
+    homes = [kitchen.tree.root / path for path in modules]
+    return any(home.is_relative_to(wanted) or wanted.is_relative_to(home) for home in homes)
 
 
 def _reaches(kitchen: Kitchen, source: str) -> bool:

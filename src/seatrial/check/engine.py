@@ -82,8 +82,9 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         installed = [item for bench in benches for item in bench.objects]
         parties: dict[Hashable, Sequence[ChartObject]] = {bench.chart.folder: bench.objects for bench in benches}
         neighbours = Neighbours({**parties, MANIFESTS: loose.objects})
+        assumed = charts.assumed_namespaces(found, benches)
         outcome = charts.judge_all(found, benches, loose, schemas, neighbours)
-        outcome.add(manifests.judge_all(found, loose, neighbours.beside(MANIFESTS), schemas))
+        outcome.add(manifests.judge_all(found, loose, neighbours.beside(MANIFESTS), schemas, assumed))
         for each in found.dockerfiles:
             outcome.found(judge_dockerfile(each, tree))
         for lint in linted:

@@ -28,7 +28,7 @@ UNREADABLE = Rule(
     "M-YAML",
     Group.BREAKS,
     "Every manifest is YAML that says nothing twice",
-    "A tab, a wrong indentation, or a key that stands twice, of which the later one wins in silence.",
+    "A tab, a wrong indentation, bytes that are no UTF-8, or a key that stands twice, of which the later one wins in silence.",
     "kubectl apply refuses the file.",
     "metadata:\n  name: web\n name: other",
     "Mend the YAML.",
@@ -52,6 +52,9 @@ _COPY = re.compile(
     re.IGNORECASE,
 )
 """What people add to the name of a file that they copy."""
+TIMES_LARGER = 3
+"""How much more than others a set of manifests defines that they are taken for a part of."""
+COMPLETED = "the manifests of which these replace a part make it"
 KUSTOMIZED = "a kustomization of the repository makes it"
 
 
@@ -89,7 +92,13 @@ def read_all(found: Holdings) -> Loose:
     return Loose(objects, plain, {**elsewhere, **made_by_hand(found.tree)}, tuple(outcome.notes))
 
 
-def judge_all(found: Holdings, loose: Loose, beside: Sequence[ChartObject], schemas: Schemas) -> Outcome:
+def judge_all(
+    found: Holdings,
+    loose: Loose,
+    beside: Sequence[ChartObject],
+    schemas: Schemas,
+    assumed: frozenset[str] = frozenset(),
+) -> Outcome:
     """All plain manifests of a repository.
 
     Files that a kustomization uses are judged one by one only: what their wiring will be is known when it is built.
@@ -99,6 +108,7 @@ def judge_all(found: Holdings, loose: Loose, beside: Sequence[ChartObject], sche
         loose: the objects of its manifests.
         beside: what its charts install.
         schemas: of the target version.
+        assumed: namespaces of charts that nobody has written.
     """
     outcome = Outcome(notes=list(loose.notes))
     held = found.manifests
@@ -111,17 +121,33 @@ def judge_all(found: Holdings, loose: Loose, beside: Sequence[ChartObject], sche
         outcome.found(judge_object(item, shelf.title(item), places, schemas))
     outcome.counts["objects"] += len(everything)
     keys = {path: frozenset(_rival(item) for item in loose.by_file[path] if item.kind != "Namespace") for path in loose.plain}
-    unread = {path.parent for path in (*(path for path, _, _ in held.broken), *held.templated)}
-    for group in groups(loose.plain, found.root, keys):
+    unread = {*(path for path, _, _ in held.broken), *held.templated}
+    applied = groups(loose.plain, found.root, keys)
+    for group in applied:
         objects = [item for path in group for item in loose.by_file[path]]
-        outcome.add(judge_manifests(objects, beside, found, loose.elsewhere, unread))
+        elsewhere = {**_completed(group, applied, keys), **loose.elsewhere}
+        outcome.add(judge_manifests(objects, beside, found, elsewhere, unread, assumed))
         outcome.found(_twice(group, loose.by_file))
     if held.kustomizations:
         count = len(held.kustomizations)
         outcome.notes.append(f"{count} kustomizations were found; they are not built, so their wiring was not judged.")
+    outcome.notes += [f"{found.tree.name(path)} {problem}; it was not judged." for path, problem in held.unread]
     if held.templated:
         outcome.notes.append(f"{len(held.templated)} manifests are templates of another tool and were not judged.")
     return outcome
+
+
+def _completed(
+    group: Sequence[Path], applied: Sequence[Sequence[Path]], keys: Mapping[Path, frozenset[Key]]
+) -> dict[tuple[str, str], str]:
+    """(kind, name) of what a much larger set of manifests holds, of which this one replaces a part -> that it does."""
+    own = frozenset[Key]().union(*(keys[path] for path in group))
+    found: dict[tuple[str, str], str] = {}
+    for other in applied:
+        whole = frozenset[Key]().union(*(keys[path] for path in other))
+        if other is not group and own & whole and len(whole) >= TIMES_LARGER * len(own):
+            found |= {(kind, name): COMPLETED for kind, _, name in whole - own}
+    return found
 
 
 def _objects(path: Path, outcome: Outcome) -> list[ChartObject]:

@@ -256,6 +256,8 @@ def _faults(error: ValidationError, schemas: Schemas) -> Iterator[tuple[Rule, Ke
     elif error.validator == "enum":
         allowed = ", ".join(str(each) for each in error.validator_value if each is not None)
         yield FIELD_INVALID, path, f"{where} is {shown(error.instance)}, but must be one of {allowed}"
+    elif error.validator in ("oneOf", "anyOf") and error.instance is None:
+        return  # an empty field is one that is left out
     elif error.context:
         yield from _faults(max(error.context, key=lambda each: len(each.absolute_path)), schemas)
     else:

@@ -6,6 +6,7 @@ nothing is said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -51,6 +52,7 @@ UNDEFINED = Rule(
 )
 RULES = (NO_EFFECT, UNREAD, UNDEFINED)
 
+_COMMENTED = re.compile(r"^\s*#[\s#-]*([A-Za-z_][\w-]*):(?:\s|$)", re.MULTILINE)
 MOST_VALUES = 20_000
 """How many values of one file are looked for."""
 
@@ -63,13 +65,27 @@ def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
         for file, found in given.items():
             yield from _unread(chart, file, found, reading)
     known = {leaf.path for found in given.values() for leaf in found}
+    below = {leaf.path for file in _below(chart) for leaf in _leaves(file)}
+    shown = _commented(files)
     others = {"global", *(each.key for each in chart.dependencies)}
     for path, place in reading.printed.items():
         missing = not any(path[: len(each)] == each[: len(path)] for each in known)
-        asked = any(path[: len(each)] == each for each in reading.careful)
+        asked = any(path[: len(each)] == each for each in reading.careful) or path[-1] in shown
+        if place.path.name.startswith("_"):  # a helper, which subcharts may call with values of their own
+            missing = missing and not any(path[: len(each)] == each[: len(path)] for each in below)
         if missing and not asked and path[0] not in others and "charts" not in place.path.relative_to(chart.folder).parts:
             name = ".".join(path)
             yield UNDEFINED.at(place, f"chart {chart.name}", f"it prints .Values.{name}, which no file gives", values_path=name)
+
+
+def _below(chart: FoundChart) -> list[Path]:
+    """Values files of the subcharts."""
+    return [file for file in chart.files if file.name == "values.yaml" and "charts" in file.relative_to(chart.folder).parts]
+
+
+def _commented(files: Sequence[Path]) -> frozenset[str]:
+    """Keys that values files hold as comments: whoever wants such a value takes the mark away, and it need not be there."""
+    return frozenset(key for file in files for key in _COMMENTED.findall(text_of(file) or ""))
 
 
 def _leaves(file: Path) -> list[Leaf]:

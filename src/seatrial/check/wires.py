@@ -9,6 +9,7 @@ from pathlib import Path
 from seatrial.app import Health as Endpoints
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.values import Leaf
+from seatrial.check.classes import Classes
 from seatrial.check.rendering import Shown
 from seatrial.check.rule import Outcome
 from seatrial.discovery.charts import FoundChart
@@ -44,6 +45,8 @@ def judge_chart(
     found: Holdings,
     elsewhere: Mapping[tuple[str, str], str],
     lacking: frozenset[str],
+    assumed: frozenset[str] = frozenset(),
+    classes: Classes | None = None,
 ) -> Outcome:
     """The wiring of one rendering.
 
@@ -57,10 +60,16 @@ def judge_chart(
         found: everything else that the repository holds.
         elsewhere: (kind, name) of what is made all the same -> who or how.
         lacking: names of subcharts that could not be had.
+        assumed: namespaces of charts that nobody has written.
+        classes: of the cluster that it is meant for; None where that is not known.
     """
     given = given_of(chart, shown, found, second=second, leaves=leaves, beside=beside)
     tested = [file for file in shown.files if file.is_relative_to(chart.folder) and "ci" in file.relative_to(chart.folder).parts]
-    given = replace(given, elsewhere=elsewhere, lacking=lacking, services=services, tested="\n".join(texts(tested).values()))
+    given = replace(
+        given, elsewhere=elsewhere, lacking=lacking, services=services, assumed=assumed, tested="\n".join(texts(tested).values())
+    )
+    if classes is not None:
+        given = replace(given, ingress_classes=classes.ingress, storage_classes=classes.storage)
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}
     given = replace(given, beside=frozenset(others))
     outcome = _outcome(judge(given), others, f"chart {chart.name}" + (f" with {shown.setting}" if shown.setting else ""))
@@ -113,6 +122,7 @@ def judge_manifests(
     found: Holdings,
     elsewhere: Mapping[tuple[str, str], str],
     unread: Set[Path],
+    assumed: frozenset[str] = frozenset(),
 ) -> Outcome:
     """The wiring of manifests that are applied together, beside what charts of the repository install.
 
@@ -121,11 +131,14 @@ def judge_manifests(
         beside: what charts install.
         found: everything else that the repository holds.
         elsewhere: (kind, name) of what is made all the same -> who or how.
-        unread: folders with manifests that could not be read: what is missed beside one may stand in it.
+        unread: manifests that could not be read: what is missed beside, above or below one may stand in it.
+        assumed: namespaces of charts that nobody has written.
     """
     others = _others(objects, beside)
     named = {item.namespace for item in objects if item.namespace}
     namespace = next(iter(named)) if len(named) == 1 else "default"
+    folders = {item.template.parent for item in objects}
+    hidden = [file for file in unread if any(_together(file.parent, folder) for folder in folders)]
     wiring = judge(
         Given(
             rendering=Rendering("", namespace, (*objects, *others)),
@@ -134,6 +147,8 @@ def judge_manifests(
             built=_built(found),
             beside=frozenset(item.template for item in others),
             elsewhere=elsewhere,
+            unread="\n".join(texts(hidden).values()),
+            assumed=assumed,
         )
     )
     outcome = _outcome(wiring, {item.template for item in others}, _folder(objects, found))
@@ -141,9 +156,14 @@ def judge_manifests(
         each
         for each in outcome.seen
         if not each.finding.id.startswith(RELEASE_RULES)
-        and not (each.finding.id in MISSES and each.finding.place.path.parent in unread)
+        and not (each.finding.id in MISSES and each.finding.place.path.parent in {file.parent for file in unread})
     ]
     return outcome
+
+
+def _together(one: Path, other: Path) -> bool:
+    """Whether one of two folders is, or lies in, the other."""
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def texts(files: Iterable[Path]) -> Mapping[Path, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from seatrial.chart.yamlstream import StreamError, read
 from seatrial.discovery.compose import is_compose
-from seatrial.discovery.tree import Tree, text_of
+from seatrial.discovery.tree import MAX_BYTES, Tree, text_of
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LOOKS = (re.compile(r"^[\"']?apiVersion[\"']?:", re.MULTILINE), re.compile(r"^[\"']?kind[\"']?:", re.MULTILINE))
@@ -54,12 +55,14 @@ class Manifests:
         broken: file -> why it is no YAML, and the line; only files that look like manifests.
         templated: files that another tool makes manifests of.
         kustomizations: all of them.
+        unread: file -> why it was not read; only files that look like manifests.
     """
 
     files: tuple[Path, ...] = ()
     broken: tuple[tuple[Path, str, int], ...] = ()
     templated: tuple[Path, ...] = ()
     kustomizations: tuple[Kustomization, ...] = ()
+    unread: tuple[tuple[Path, str], ...] = ()
 
 
 def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -> Manifests:
@@ -78,12 +81,20 @@ def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -
     files: list[Path] = []
     broken: list[tuple[Path, str, int]] = []
     templated: list[Path] = []
+    unread: list[tuple[Path, str]] = []
     for path in outside:
         signs = _SIGNS.get(path.suffix)
         if signs is None or path.name in KUSTOMIZATIONS or path in patches or "{{" in str(path):
             continue
         text = text_of(path)
-        if text is None or not all(sign.search(text) for sign in signs):
+        if text is None:
+            problem, line = _unreadable(path, signs)
+            if line:
+                broken.append((path, problem, line))
+            elif problem:
+                unread.append((path, problem))
+            continue
+        if not all(sign.search(text) for sign in signs):
             continue
         try:
             documents = read(text)
@@ -95,7 +106,28 @@ def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -
             continue
         if any(is_object(document.data) for document in documents):
             files.append(path)
-    return Manifests(tuple(files), tuple(broken), tuple(templated), kustomizations)
+    return Manifests(tuple(files), tuple(broken), tuple(templated), kustomizations, tuple(unread))
+
+
+def _unreadable(path: Path, signs: Iterable[re.Pattern[str]]) -> tuple[str, int]:
+    """Why a file that looks like a manifest is no text, with the line of what kubectl refuses; 0 where it may take the file.
+
+    Both empty for a file that is no manifest.
+    """
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}", 0
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = raw.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    if not all(sign.search(text) for sign in signs):
+        return "", 0
+    if len(raw) > MAX_BYTES:
+        return f"is larger than {MAX_BYTES} bytes", 0
+    if wide:
+        return "is UTF-16: save it as UTF-8", 0
+    return "it is no UTF-8 text", text[: text.index("\N{REPLACEMENT CHARACTER}")].count("\n") + 1
 
 
 def is_object(data: Any) -> bool:

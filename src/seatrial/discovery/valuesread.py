@@ -17,6 +17,7 @@ Path_ = tuple[str, ...]
 
 _READ = re.compile(r"\.Values((?:\.[A-Za-z_]\w*)+)")
 _INDEXED = re.compile(r"index\s+\$?\.Values((?:\s+\"[^\"]+\")+)")
+_ASKED = re.compile(r"\bhasKey\s+\$?\.Values((?:\.[A-Za-z_]\w*)*)\s+\"([^\"]+)\"")
 _WHOLE = re.compile(r"\.Values(?![\w.])")
 _INCLUDED = re.compile(r"\b(?:include|template)\s+\"([\w-]+)\.")
 _CAREFUL = re.compile(
@@ -69,6 +70,7 @@ def read_templates(chart: FoundChart) -> Reading:
             whole = whole or len(_WHOLE.findall(body)) > len(indexed) or bool(packed & set(_INCLUDED.findall(body)))
             if _CAREFUL.search(body):
                 careful.update(named)
+                careful.update((*_path(found[1]), found[2]) if found[1] else (found[2],) for found in _ASKED.finditer(body))
             elif file in templates and (only := _PRINTED.fullmatch(body)):
                 printed.setdefault(_path(only[1]), Place(file, text.count("\n", 0, position) + 1))
     paths.update(_conditions(chart))

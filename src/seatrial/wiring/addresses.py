@@ -126,7 +126,9 @@ def _bare(value: str, holds_host: bool, holds_address: bool) -> Iterator[Address
 
 
 def _make(host: str, port: str | None, *, certain: bool, usual: int | None = None) -> Iterator[Address]:
-    """One address, or none where the text is no host: empty, an IP address, a variable that nobody knows yet."""
+    """One address, or none where the text is no host: empty, an IP address, a variable, or a word in capitals to be filled in."""
+    if host.isupper():
+        return
     host = host.lower()
     letters = any(letter.isalpha() for letter in host)
     known = number(port) if port else usual

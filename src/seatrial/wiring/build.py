@@ -48,7 +48,7 @@ def build(given: Given) -> Graph:
     matched = match_recipes(images, recipes, given.built)
     workloads = tuple(read_workloads(shelf, _autoscalers(shelf), matched))
     pods = Index(workloads)
-    names = Names(shelf, read_services(shelf, pods), lambda namespace, name: _brought(given, shelf, namespace, name))
+    names = Names(shelf, read_services(shelf, pods), lambda namespace, name: _brought(given, shelf, namespace, name), given)
     graph = Graph(given, shelf, recipes, workloads, pods, names, Policies(shelf, pods))
     found: dict[Relation, list[Edge]] = {relation: [] for relation in Relation}
     for link in LINKS:

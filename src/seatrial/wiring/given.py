@@ -61,9 +61,12 @@ class Given:
         built: image repository -> path of its Dockerfile, where that is known; others are told by their folder's name.
         health: of the components whose health endpoints are declared.
         beside: files of objects that may go to the same cluster and are no part of what is judged.
-        elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how.
+        elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how; a name that
+            ends with ``*`` is the beginning of one.
         tested: text of the values files in force that are a chart test's (``ci/``): they name neighbours that are not there.
         services: names of Services that the rest of the repository has: what may be meant where a name is wrong.
+        unread: text of manifests that cannot be read and would be applied together with these.
+        assumed: namespaces that nobody has written: where a chart is put, whoever installs it decides.
         lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
     """
@@ -82,6 +85,8 @@ class Given:
     tested: str = ""
     lacking: frozenset[str] = frozenset()
     services: Sequence[str] = ()
+    unread: str = ""
+    assumed: frozenset[str] = frozenset()
     ingress_classes: frozenset[str] | None = None
     storage_classes: frozenset[str] | None = None
 
@@ -89,8 +94,13 @@ class Given:
         """Why an object is taken to be made although the rendering lacks it; empty where nothing says so."""
         if (kind, name) in self.elsewhere:
             return self.elsewhere[kind, name]
+        for (made, begun), told in self.elsewhere.items():
+            if made == kind and begun.endswith("*") and name.startswith(begun[:-1]):
+                return told
         if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self.tested):
             return "the values of a test name it"
+        if self.unread and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self.unread):
+            return "a file that cannot be read names it"
         words = set(name.split("-"))
         for subchart in self.lacking:
             if subchart in name or words & {word for word in subchart.split("-") if len(word) >= _WORD}:

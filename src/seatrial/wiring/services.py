@@ -12,6 +12,7 @@ from typing import Any
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath
+from seatrial.wiring.given import Given
 from seatrial.wiring.pods import Workload
 from seatrial.wiring.reading import mapping, mappings, number, text
 from seatrial.wiring.selectors import Index, plain
@@ -137,13 +138,14 @@ class Lookup:
 class Names:
     """Host names as pods of the chart resolve them."""
 
-    def __init__(self, shelf: Shelf, services: Iterable[Service], others: Callable[[str, str], bool]) -> None:
+    def __init__(self, shelf: Shelf, services: Iterable[Service], others: Callable[[str, str], bool], given: Given) -> None:
         """Index the Services.
 
         Args:
             shelf: the objects.
             services: all of them.
             others: whether something else in a namespace makes a Service of a name, such as an operator.
+            given: what is known of other installs: where they are put, whoever installs them may decide.
         """
         self.services = tuple(services)
         self._by_name = {(service.namespace, service.name): service for service in self.services}
@@ -152,6 +154,7 @@ class Names:
         self._said = {item.namespace for item in shelf.objects} - {""}
         self._namespaces = {shelf.release_namespace} | {shelf.namespace(item) for item in shelf.objects} - {""}
         self._others = others
+        self._given = given
 
     def find(self, namespace: str, name: str) -> Service | None:
         """The Service of this name."""
@@ -186,7 +189,8 @@ class Names:
             return Lookup(Known.OUTSIDE)
         if other := self._by_bare_name.get(name):
             # A plain manifest without a namespace goes where kubectl is told to: that may well be the one that is named.
-            may_be = self._loose and not other.item.namespace and namespace not in self._said
+            kubectls = self._loose and not other.item.namespace and namespace not in self._said
+            may_be = kubectls or (other.item.template in self._given.beside and other.namespace in self._given.assumed)
             return Lookup(Known.HERE if may_be else Known.ELSEWHERE, other)
         if namespace not in self._namespaces or self._others(namespace, name):
             return Lookup(Known.OUTSIDE)

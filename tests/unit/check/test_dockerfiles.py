@@ -50,6 +50,25 @@ def test_a_switch_is_no_secret_whatever_its_name(switch: str, said: Callable[...
     assert said({**FILES, "Dockerfile": text}) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "more", "built"),
+    [
+        ("engine", {"README.md": "git clone git@example.com:team/engine.git\n"}, True),
+        ("engine/go.mod", {"prepare.sh": "git clone --depth 1 https://example.com/engine\n"}, True),
+        ("engine", {"README.md": "git clone git@example.com:team/search-engine.git\n"}, False),
+        ("deps", {".gitmodules": '[submodule "x"]\n\tpath = deps/engine\n'}, True),
+        ("deps/engine/src", {".gitmodules": '[submodule "x"]\n\tpath = deps/engine\n'}, True),
+        ("dep", {".gitmodules": '[submodule "x"]\n\tpath = deps/engine\n'}, False),
+    ],
+)
+def test_another_repository_that_is_put_there_is_hygiene(
+    source: str, more: Mapping[str, str], built: bool, said: Callable[..., list[str]]
+):
+    found = said({**FILES, **more, "Dockerfile": HEALTHY.replace("COPY src ./src", f"COPY {source} ./src")})
+    assert any("D-COPY-BUILT" in line for line in found) is built
+    assert any("D-COPY-MISSING" in line for line in found) is not built
+
+
 def test_what_a_makefile_makes_is_hygiene(said: Callable[..., list[str]]):
     changed = {**FILES, "Dockerfile": HEALTHY.replace("COPY src ./src", "COPY server ./server")}
     assert any("D-COPY-MISSING" in line for line in said(changed))

@@ -132,6 +132,47 @@ def test_what_stands_in_a_file_that_cannot_be_read_is_not_missed(check: Check):
     assert "M-YAML" in ids(report) and "W-SERVICE-SELECTOR" not in ids(report)
 
 
+def test_what_stands_in_a_file_above_that_cannot_be_read_is_not_missed_and_anything_else_is(check: Check):
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {selector: {app: %s}, ports: [{port: 80}]}\n"
+    other = "apiVersion: v1\nkind: Pod\nmetadata: {name: c, labels: {app: c}}\nspec: {containers: [{name: c, image: 'ghcr.io/a/c:1'}]}\n"
+    broken = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {app: web}}\nkind: Pod\n"
+    files = {
+        "k8s/services/a.yaml": service % ("web", "web"),
+        "k8s/services/b.yaml": service % ("wbe", "wbe"),
+        "k8s/services/c.yaml": other,
+    }
+    report = check({**files, "k8s/pod.yaml": broken})
+    assert [line.split()[0] for line in told(report, "W-SERVICE-SELECTOR")] == ["k8s/services/b.yaml:4"]
+
+
+def test_manifests_that_replace_a_part_of_others_lack_nothing_that_those_have(check: Check):
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {ports: [{port: 80}]}\n"
+    ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {defaultBackend: {service: {name: %s, port: {number: 80}}}}\n"
+    whole = "---\n".join(service % name for name in ("one", "two", "three", "four"))
+    files = {"k8s/a.yaml": f"{whole}---\n{ingress % 'one'}", "extras/a.yaml": ingress % "two"}
+    assert told(check(files), "W-INGRESS-BACKEND") == []
+    found = told(check({**files, "extras/a.yaml": ingress % "five"}), "W-INGRESS-BACKEND")
+    assert len(found) == 1 and "leads to Service five" in found[0]
+
+
+def test_a_chart_that_only_calls_is_told_its_hosts_by_whoever_installs(check: Check):
+    caller = DEPLOYMENT + "          env: [{name: BROKER_URL, value: {{ .Values.broker }}}]\n"
+    files = {name: text for name, text in HEALTHY.items() if "service" not in name}
+    values = files["chart/values.yaml"] + "broker: amqp://rabbitmq:5672\n"
+    alone = {**files, "chart/values.yaml": values, "chart/templates/deployment.yaml": caller}
+    assert "W-ADDRESS-HOST" not in ids(check(alone))
+    assert "W-ADDRESS-HOST" in ids(check({**alone, "chart/templates/service.yaml": SERVICE})), "it offers something itself"
+
+
+def test_manifests_that_are_no_utf_8_are_told(check: Check):
+    pod = "apiVersion: v1\nkind: Pod\n# caf\N{LATIN SMALL LETTER E WITH ACUTE}\nmetadata: {name: a}\n"
+    report = check(
+        {"k8s/a.yaml": pod.encode("latin-1"), "k8s/b.yaml": pod.encode("utf-16"), "k8s/c.yaml": b"\xff\x00 no manifest"}
+    )
+    assert told(report, "M-YAML") == ["k8s/a.yaml:3 it is no UTF-8 text"]
+    assert [note for note in report.notes if "UTF" in note] == ["k8s/b.yaml is UTF-16: save it as UTF-8; it was not judged."]
+
+
 def test_what_kustomizations_and_documents_make_is_not_missed(check: Check):
     pod = (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: 'ghcr.io/a/b:1', "

@@ -79,6 +79,12 @@ def test_what_the_api_server_says(old: str, new: str, said: list[str], item: Cal
     assert judged(item(DEPLOYMENT.replace(old, new, 1))) == said
 
 
+def test_an_empty_field_is_one_that_is_left_out(item: Callable[[str], ChartObject]):
+    empty = "  strategy: {rollingUpdate: {maxSurge: , maxUnavailable: 1}}\n  selector:"
+    assert judged(item(DEPLOYMENT.replace("  selector:", empty))) == []
+    assert judged(item(DEPLOYMENT.replace("  selector:", empty.replace("maxSurge: ", "maxSurge: {}")))) != []
+
+
 @pytest.mark.parametrize("value", ["${REPLICAS}", "$REPLICAS", "{{ replicas }}"])
 def test_what_something_fills_in_later_is_not_judged(value: str, item: Callable[[str], ChartObject]):
     assert judged(item(DEPLOYMENT.replace("  selector:", f"  replicas: '{value}'\n  selector:"))) == []

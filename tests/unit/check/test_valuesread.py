@@ -107,3 +107,24 @@ def test_helpers_of_a_subchart_beside_the_chart_may_read_anything(said: Callable
 def test_actions_without_end_take_no_time():
     assert list(actions("{{" * 100_000)) == []
     assert [body for _, body in actions("a {{ b }} c {{- d -}} {{/* e */}} {{ f")] == [" b ", "- d -"]
+
+
+def test_a_value_that_is_there_as_a_comment_may_be_missing(said: Callable[..., list[str]]):
+    values = "trace:\n  wide: true\n  # namespace:\n  #port: 1\n  # one host: or two\n"
+    template = "{{ .Values.trace.wide }}{{ .Values.trace.%s }}"
+    assert [bool(said(template % key, values)) for key in ("namespace", "port", "host")] == [False, False, True]
+
+
+def test_a_value_whose_key_is_asked_for_may_be_missing(said: Callable[..., list[str]]):
+    template = '{{ if hasKey .Values%s "token" }}{{ .Values.token }}{{ end }}'
+    assert said(template % "", "") == [] and said(template % ".web", "web: {}\n") != []
+
+
+def test_a_helper_may_be_called_with_the_values_of_a_subchart(said: Callable[..., list[str]]):
+    helper = {"templates/_helper.tpl": '{{ define "x" }}{{ .Values.name }}{{ end }}', "charts/a/Chart.yaml": CHART}
+    assert said("x", "", **helper, **{"charts/a/values.yaml": "name: a\n"}) == []
+    assert said("x", "", **helper, **{"charts/a/values.yaml": "names: a\n"}) != []
+
+
+def test_a_template_has_the_values_of_its_own_chart(said: Callable[..., list[str]]):
+    assert said("{{ .Values.name }}", "", **{"charts/a/Chart.yaml": CHART, "charts/a/values.yaml": "name: a\n"}) != []

@@ -22,8 +22,6 @@ from seatrial.wiring.rules import RULES
 
 ROOT = Path(__file__).parents[3]
 FAULTS = load()
-NOT_WITHOUT_A_CLUSTER = {"W-REF-CLASS"}
-"""Which classes there are is known on a cluster only."""
 TRIAL = Call("todo-app", "todo-app", ("helm-chart/values-test.yaml",), "{}", "1.34.4")
 
 
@@ -40,7 +38,7 @@ def test_every_rule_of_the_wiring_has_faults_in_several_shapes():
     shapes = Counter(fault.rule for fault in FAULTS)
     assert unknown_rules(FAULTS) == [] and len({fault.name for fault in FAULTS}) == len(FAULTS)
     for rule in RULES:
-        assert rule.id in NOT_WITHOUT_A_CLUSTER or shapes[rule.id] >= 2, rule.id
+        assert shapes[rule.id] >= 2, rule.id
 
 
 def test_faults_are_chosen_by_their_rule_too():

@@ -39,6 +39,8 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
         fields = {**fields, "templates": {Path(path): text for path, text in fields["templates"].items()}}
     if "lacking" in fields:
         fields = {**fields, "lacking": frozenset(fields["lacking"])}
+    if "assumed" in fields:
+        fields = {**fields, "assumed": frozenset(fields["assumed"])}
     if "beside" in fields:
         fields = {**fields, "beside": frozenset(map(Path, fields["beside"]))}
     if "elsewhere" in fields:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, references
+from seatrial.chart.yamlstream import walk
 from seatrial.errors import Place
 from seatrial.wiring.addresses import Address, in_file, in_variable, in_words
 from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Route, Sort, Sure
 from seatrial.wiring.pods import Box, Workload
-from seatrial.wiring.reading import mappings, number, texts
+from seatrial.wiring.reading import mappings, number, text, texts
 from seatrial.wiring.services import Known, Service
 from seatrial.wiring.variables import expanded
 
@@ -171,6 +172,8 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
     edge = Edge(relation, mention.source, None, wanted, mention.item, mention.path, place=mention.place)
     service = looked.service
     if looked.known is Known.MISSING or service is None:
+        if _is_for_elsewhere(graph, address.host):
+            return None, None
         beside = tuple(dict.fromkeys([*graph.names.in_namespace(namespace), *graph.given.services]))
         return (replace(edge, miss=Miss.OBJECT, beside=beside) if address.certain else None), None
     if looked.known is Known.ELSEWHERE:  # a text that nobody reads is not called from its own namespace
@@ -182,6 +185,14 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
         return replace(edge, miss=Miss.PORT, beside=service.offers()), None
     holder = graph.object_node(service.item)
     return replace(edge, target=holder if port is None else graph.port_node(holder, port)), service
+
+
+def _is_for_elsewhere(graph: Graph, host: str) -> bool:
+    """Whether a host is for whoever installs to give: a value names it, and the chart offers nothing itself, it only calls."""
+    offers = any(service.item.template not in graph.given.beside for service in graph.services)
+    return (
+        not graph.shelf.loose and not offers and any(host in text(value).lower() for _, value in walk(dict(graph.given.values)))
+    )
 
 
 def _aliases(mention: Mention) -> set[str]:

@@ -18,6 +18,8 @@ _ALWAYS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 """What every namespace has."""
 _BEFOREHAND = re.compile(r"existing|external|pull_?secret|(^|\.)tls(\.|$)|cert", re.IGNORECASE)
 """Values that name what whoever installs has made: existingSecret, imagePullSecrets, tls.secretName, existingClaim."""
+_FILLED_IN = re.compile(r"[<>${}\s]")
+"""What no name can hold: something else takes its place before the object is applied."""
 _BROUGHT = re.compile(r"^(.*)-\d+$")
 
 
@@ -68,6 +70,8 @@ def _expected(graph: Graph, namespace: str, reference: Reference) -> str:
         return "optional"
     if (reference.kind, reference.name) in _ALWAYS:
         return "every namespace has it"
+    if _FILLED_IN.search(reference.name):
+        return "its name is filled in before"
     maker = graph.shelf.maker(reference.kind, namespace, reference.name)
     if maker is not None:
         return f"{graph.shelf.title(maker)} makes it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,12 +38,22 @@ def _selection(
     for workload in taken:
         yield Edge(Relation.SELECTS, source, graph.object_node(workload.item), wanted, item, path)
     if not taken:
-        namespace = graph.shelf.namespace(item)
+        given, namespace = graph.given, graph.shelf.namespace(item)
         makers = graph.shelf.operators(namespace)
         expected = f"pods that the operator of {graph.shelf.title(makers[0])} may make" if makers else ""
-        if namespace not in graph.pods.namespaces and not any(graph.pods.select(each, chosen) for each in graph.pods.namespaces):
+        away = [workload.item for each in graph.pods.namespaces for workload in graph.pods.select(each, chosen)]
+        if namespace not in graph.pods.namespaces and not away:
             expected = expected or f"pods that others bring: none here are in the namespace {namespace}"
+        if away and all(each.template in given.beside and graph.shelf.namespace(each) in given.assumed for each in away):
+            expected = expected or "pods of another install, whose namespace whoever installs it decides"
+        if given.unread and all(re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", given.unread) for value in _values(chosen)):
+            expected = expected or "pods of a file that cannot be read"
         yield Edge(Relation.SELECTS, source, None, wanted, item, path, Miss.PODS, expected=expected)
+
+
+def _values(chosen: Mapping[str, Any]) -> list[str]:
+    """What labels have to be; a label that only has to be there counts by its name."""
+    return [*chosen["matchLabels"].values(), *(each["key"] for each in chosen["matchExpressions"])]
 
 
 def targets(graph: Graph) -> Iterator[Edge]:

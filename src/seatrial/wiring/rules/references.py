@@ -118,7 +118,7 @@ def missing_class(graph: Graph) -> Iterator[Hit]:
     """IngressClass and StorageClass are ones that the cluster has.
 
     Without its class an Ingress is served by nobody, and a claim is never bound. Judged only where the cluster's classes are
-    known.
+    known: on a cluster, and in files for the values of the trial that seatrial.yaml names.
     """
     for edge in graph.dangling(Relation.BELONGS):
         nobody = edge.wanted.startswith("IngressClass")

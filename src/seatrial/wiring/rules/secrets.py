@@ -10,10 +10,18 @@ from seatrial.errors import Place
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
 from seatrial.wiring.links.calls import PUBLIC
+from seatrial.wiring.reading import dig, text
 from seatrial.wiring.rule import Hit, rule
+from seatrial.wiring.variables import Environment, Variable, expanded
 
 _SHOWN_ON_PURPOSE = re.compile(r"FIREBASE|MAPS|ALGOLIA|RECAPTCHA|TURNSTILE|SENTRY|POSTHOG|MAPBOX|SEARCH|ANALYTICS|CSRF")
 _FILE = re.compile(r"\.(?:sh|py|js|ts|ya?ml|json|toml|ini|conf|cfg|cnf|xml|properties|tpl|tmpl|sql|lua|rb|env|html|md|txt)$")
+
+
+def _written(variable: Variable, environment: Environment) -> str:
+    """The value as far as the workload itself tells it: what ``$(NAME)`` takes from a Secret is kept there."""
+    own = {name: each for name, each in environment.variables.items() if each.item is variable.item}
+    return expanded(text(dig(variable.item.raw, *variable.path)), own)
 
 
 def _is_file(key: str, value: str) -> bool:
@@ -41,7 +49,7 @@ def literal(graph: Graph) -> Iterator[Hit]:
     for workload in graph.workloads:
         for box in workload.boxes:
             for variable in box.environment.variables.values():
-                if variable.item is workload.item and is_secret(variable.name, variable.value or ""):
+                if variable.item is workload.item and is_secret(variable.name, _written(variable, box.environment)):
                     what = f"variable {variable.name} of container {box.name} holds a secret in plain text"
                     yield Hit(variable.item, variable.path, what, consequence)
     for item in graph.shelf.of_kind("ConfigMap"):

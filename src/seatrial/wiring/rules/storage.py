@@ -192,6 +192,8 @@ def set_service(graph: Graph) -> Iterator[Hit]:
         if workload.item.kind == "StatefulSet":
             name = text(workload.item.raw, "spec", "serviceName")
             service = graph.names.find(workload.namespace, name)
+            if service is None and name and graph.given.brought("Service", name):
+                continue
             if service is None:
                 what = f"serviceName {name} is no Service of the chart" if name else "it names no serviceName"
             elif service.chosen is not None and workload not in service.workloads:
