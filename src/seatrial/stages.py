@@ -24,6 +24,7 @@ from seatrial.toolchain.engine import EngineLease, connect
 from seatrial.toolchain.model import Tool
 from seatrial.tools.docker import Docker
 from seatrial.tools.helm import Helm
+from seatrial.trials.edge import open_up
 from seatrial.trials.install import install_release
 from seatrial.wiring.drawing import drawn
 from seatrial.wiring.given import Given, Rendering
@@ -158,6 +159,14 @@ def release(world: World) -> Release:
     return install_release(world)
 
 
+def open_edge(world: World) -> float | None:
+    """The ingress controller leads to the release; seconds that this took once both were there."""
+    world.scheduler.begin(Capability.INGRESS.value)
+    world.scheduler.stage("release")
+    world.proof(Capability.INGRESS)
+    return open_up(world)
+
+
 def get_browser(world: World) -> Tool:
     """The browser of the journeys; where it has to be fetched that goes on while everything else comes up."""
     return world.toolchain.tool("chromium")
@@ -171,6 +180,7 @@ STAGES: Mapping[str, Callable[[World], Any]] = {
     **{capability.value: partial(prove, capability) for capability in Capability if capability is not Capability.API},
     "loaded": load_images,
     "release": release,
+    "edge": open_edge,
     "browser": get_browser,
 }
 

@@ -8,7 +8,7 @@ from seatrial.verdict import inconclusive
 
 
 @criterion("M3-UP-01")
-@trial(rollback.observe_rollback, needs=("release", "ingress", "browser"), disturbs="node")
+@trial(rollback.observe_rollback, needs=("release", "edge", "browser"), disturbs="node")
 def test_upgrade_without_downtime(observed, record):
     if observed["missing"]:
         record(inconclusive(f"seatrial.yaml names no {observed['missing'][0]}"))
@@ -16,6 +16,6 @@ def test_upgrade_without_downtime(observed, record):
 
 
 @criterion("M3-UP-02")
-@trial(history.observe_history, needs=("release", "ingress", "browser"), disturbs="node")
+@trial(history.observe_history, needs=("release", "edge", "browser"), disturbs="node")
 def test_overrides_take_hold_and_history_is_kept(observed, record):
     record(history.judge_history(observed))

@@ -6,7 +6,7 @@ from seatrial.marks import criterion, trial
 from seatrial.trials import persistence
 from seatrial.trials.application import access, browser, chat, cors, login, mistakes, outages, pages, parity, todos
 
-NEEDS = ("release", "ingress")
+NEEDS = ("release", "edge")
 BROWSER = (*NEEDS, "browser")
 
 

@@ -13,6 +13,6 @@ def test_autoscalers_read_real_metrics(observed, record):
 
 
 @criterion("M4-HPA-03")
-@trial(autoscaling.observe_load, needs=("release", "metrics", "ingress"), disturbs="node")
+@trial(autoscaling.observe_load, needs=("release", "metrics", "edge"), disturbs="node")
 def test_load_scales_the_apps_up(observed, record):
     record(autoscaling.judge_load(observed))

@@ -13,6 +13,6 @@ def test_a_budget_exists_for_each_app(observed, record):
 
 
 @criterion("M4-PDB-02")
-@trial(eviction.observe_evictions, needs=("release", "ingress"), disturbs="node")
+@trial(eviction.observe_evictions, needs=("release", "edge"), disturbs="node")
 def test_budgets_stop_excess_evictions(observed, record):
     record(eviction.judge_evictions(observed))

@@ -7,18 +7,18 @@ from seatrial.trials import ingress
 
 
 @criterion("M4-ING-01")
-@trial(ingress.observe_object, needs=("release", "ingress"))
+@trial(ingress.observe_object, needs=("release", "edge"))
 def test_the_ingress_routes_by_host_and_path(observed, record):
     record(ingress.judge_object(observed))
 
 
 @criterion("M4-ING-02")
-@trial(ingress.observe_page, needs=("release", "ingress"))
+@trial(ingress.observe_page, needs=("release", "edge"))
 def test_the_host_serves_the_frontend_from_outside(observed, record):
     record(ingress.judge_page(observed))
 
 
 @criterion("M4-ING-03")
-@trial(ingress.observe_passage, needs=("release", "ingress"))
+@trial(ingress.observe_passage, needs=("release", "edge"))
 def test_api_reaches_the_backend_unchanged(observed, record):
     record(ingress.judge_passage(observed))

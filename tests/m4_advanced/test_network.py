@@ -5,7 +5,7 @@ from __future__ import annotations
 from seatrial.marks import criterion, trial
 from seatrial.trials import network
 
-NEEDS = ("release", "policy", "ingress")
+NEEDS = ("release", "policy", "edge")
 
 
 @criterion("M4-NP-01")

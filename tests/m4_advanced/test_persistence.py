@@ -7,6 +7,6 @@ from seatrial.trials import persistence
 
 
 @criterion("M4-PERS-01")
-@trial(persistence.observe_outage, needs=("release", "ingress"), disturbs="node")
+@trial(persistence.observe_outage, needs=("release", "edge"), disturbs="node")
 def test_data_outlives_the_database_pod(observed, record):
     record(persistence.judge_persistence(observed))

@@ -7,12 +7,12 @@ from seatrial.trials import healing, scaling
 
 
 @criterion("M5-HEAL-01")
-@trial(healing.observe_healing, needs=("release", "ingress"), disturbs="node")
+@trial(healing.observe_healing, needs=("release", "edge"), disturbs="node")
 def test_deleted_and_killed_pods_come_back_without_help(observed, record):
     record(healing.judge_healing(observed))
 
 
 @criterion("M5-SCALE-01")
-@trial(scaling.observe_scaling, needs=("release", "ingress"), disturbs="node")
+@trial(scaling.observe_scaling, needs=("release", "edge"), disturbs="node")
 def test_manual_scaling_works_in_both_directions_without_loss(observed, record):
     record(scaling.judge_scaling(observed))

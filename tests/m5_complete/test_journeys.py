@@ -7,6 +7,6 @@ from seatrial.trials import rollback
 
 
 @criterion("M5-RB-01")
-@trial(rollback.observe_rollback, needs=("release", "ingress", "browser"), disturbs="node")
+@trial(rollback.observe_rollback, needs=("release", "edge", "browser"), disturbs="node")
 def test_a_rollback_restores_the_former_release_without_data_loss(observed, record):
     record(rollback.judge_rollback(observed))

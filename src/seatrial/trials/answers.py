@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 
 from seatrial.app import COMPONENT, App
-from seatrial.cluster.provider import Capability
 from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
@@ -416,7 +415,7 @@ def _page(world: World) -> dict[str, Any] | None:
     ingress = world.app.ingress
     if ingress is None:
         return None
-    world.proof(Capability.INGRESS)
+    world.scheduler.stage("edge")
     try:
         answer = httpx.get(f"http://{world.cluster.edge.http}/", headers={"Host": ingress.host}, timeout=10, trust_env=False)
     except httpx.HTTPError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+import httpx
+
+from seatrial.app import Ingress
 from seatrial.errors import ClusterError
 from seatrial.trials import live, steady, users
 from seatrial.trials.client import SteadyClient
@@ -16,6 +19,38 @@ CALM_SECONDS = 1.0
 CALMED_SECONDS = 60.0
 SETTLED_SECONDS = 180.0
 """How long the release may take to be rolled out again after a disturbance that no limit speaks of."""
+
+
+OPEN_SECONDS, OPEN_PAUSE = 30.0, 0.25
+NOT_YET = frozenset({502, 503, 504})
+"""What an ingress controller answers that is not let through to the pods yet."""
+
+
+def open_up(world: World) -> float | None:
+    """Wait until the edge leads to the release; seconds that it took, None where the application has no edge.
+
+    Both are there by then, but the controller learns of the Ingress, and the policies of the controller's address, a little later
+    and without telling. An edge that never leads there is no fault here: whoever asks there judges it.
+    """
+    ingress, address = world.app.ingress, world.cluster.edge.http
+    if ingress is None or not address:
+        return None
+    began = time.monotonic()
+    while (seconds := time.monotonic() - began) < OPEN_SECONDS and _is_closed(address, ingress):
+        time.sleep(OPEN_PAUSE)
+    return round(seconds, 1)
+
+
+def _is_closed(address: str, ingress: Ingress) -> bool:
+    try:
+        answers = [
+            httpx.get(f"http://{address}{path}", headers={"Host": ingress.host}, timeout=5, trust_env=False)
+            for path in ingress.routes
+        ]
+    except httpx.HTTPError:
+        return True
+    codes = {answer.status_code for answer in answers}
+    return bool(codes & NOT_YET) or codes == {404}  # one route may answer 404 for good, all of them only before they are known
 
 
 def client(world: World, *, rate: float = RATE) -> SteadyClient:
