@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -208,6 +209,10 @@ def test_lines_that_tell_of_errors(line: str, kind: str) -> None:
 
 def quiet(**changes: Any) -> dict[str, Any]:
     return {"logs": [{**log(**changes), "errors": {}, "shown": [], **changes}], "watched": 61.0, "idle": 60.0}
+
+
+def test_what_was_seen_on_a_cluster_passes(recorded: Callable[[str], Any]) -> None:
+    assert judge_quiet(recorded("quiet")).outcome is Outcome.PASSED
 
 
 def test_quiet_logs_pass_and_errors_fail() -> None:

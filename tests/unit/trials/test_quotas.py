@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +54,11 @@ def seen(**changes: Any) -> dict[str, Any]:
         "asked": True,
     }
     return {**base, **changes}
+
+
+def test_what_was_seen_on_a_cluster_passes(recorded: Callable[[str], Any]) -> None:
+    assert judge_quota(recorded("quota")).outcome is Outcome.PASSED
+    assert judge_ranges(recorded("ranges")).outcome is Outcome.PASSED
 
 
 def test_a_quota_that_refuses_and_leaves_room_passes() -> None:

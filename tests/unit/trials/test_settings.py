@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -117,6 +118,12 @@ def container(*settings: dict[str, Any], error: str = "") -> list[dict[str, Any]
 
 def literal(variable: str) -> dict[str, Any]:
     return {"subject": "Deployment api / container api", "variable": variable, "hides": "", "place": "api.yaml:9"}
+
+
+def test_what_was_seen_on_a_cluster_passes(recorded: Callable[[str], Any]) -> None:
+    verdict = judge_config(recorded("config"))
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 30)
+    assert judge_secrets(recorded("secrets")).outcome is Outcome.PASSED
 
 
 def test_settings_that_arrive_pass() -> None:
