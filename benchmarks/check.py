@@ -16,12 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from seatrial.chart.objects import ChartObject, parse
+from seatrial.check.charts import render_all
 from seatrial.check.objects import Schemas, judge_object
 from seatrial.check.scanners import Judged
 from seatrial.check.scanners import scan as scan_all
@@ -138,10 +140,18 @@ def scanner(toolchain: Toolchain, folder: Path, objects: Sequence[ChartObject]) 
     return lambda: scan_all(program, found, judged, {each.path: each.path.name for each in found})
 
 
-def own_repository(toolchain: Toolchain, helm: Helm, scratch: Path, rounds: int) -> list[Line]:
+def forms(toolchain: Toolchain, scratch: Path) -> list[ChartObject]:
+    """All objects of our repository in every form that they take under some values file: what `check` lets checkov read."""
+    with ThreadPoolExecutor() as pool:
+        helm, place = Helm(toolchain.tool("helm").path), scratch / "forms"
+        place.mkdir()
+        benches = render_all(discover(walk(ROOT)), helm, "1.34.4", place, pool)
+        return [judged.item for bench in benches for judged in bench.forms()]
+
+
+def own_repository(toolchain: Toolchain, scratch: Path, rounds: int) -> list[Line]:
     """Our repository: the first time against checkov alone, and again while nothing changes."""
-    objects = rendered(ROOT / "helm-chart", helm, "todo-app", [ROOT / "helm-chart/values-test.yaml"])
-    checkov = scanner(toolchain, ROOT, objects)
+    checkov = scanner(toolchain, ROOT, forms(toolchain, scratch))
     first, again, alone = [], [], []
     for number in range(rounds):
         folder = scratch / f"own-{number}" / "main"  # nothing is remembered of a folder that is new
@@ -234,7 +244,7 @@ def main() -> int:
         scratch, helm = Path(folder).resolve(), Helm(toolchain.tool("helm").path)
         lines = [help_text(options.rounds), many_objects(helm, scratch, options.objects, options.rounds)]
         print(*lines, sep="\n", flush=True)
-        own = own_repository(toolchain, helm, scratch, options.rounds)
+        own = own_repository(toolchain, scratch, options.rounds)
         print(*own, sep="\n", flush=True)
         many = many_charts(toolchain, helm, scratch, options.charts, max(1, options.rounds // 3))
         print(many, flush=True)

@@ -11,6 +11,7 @@ Needs what ``seatrial run`` needs, and ends nothing but what it started.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import select
 import socket
@@ -76,6 +77,10 @@ class Tunnel(socketserver.StreamRequestHandler):
         if len(words) < 2 or words[0] != b"CONNECT" or not self.server.spend(0):
             return
         host, _, port = words[1].decode().rpartition(":")
+        with contextlib.suppress(OSError):  # a host that is not there, and whoever hangs up, are the business of both ends
+            self._pass_on(host, port)
+
+    def _pass_on(self, host: str, port: str) -> None:
         with socket.create_connection((host, int(port)), timeout=30) as upstream:
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             pairs = {self.connection: upstream, upstream: self.connection}

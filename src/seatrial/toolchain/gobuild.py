@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -138,14 +139,14 @@ class GoBuilder:
             except ProcessTimeout:
                 pass
             if self._stop.is_set():
-                raise ToolchainError(
-                    f"the build of {report.names} was stopped", todo="Run again: what was compiled so far is kept."
-                )
+                raise _stopped(report.names)
             if report.elapsed > LONGEST:
                 raise ToolchainError(f"{report.names} did not build within {LONGEST / 60:.0f} minutes", todo=f"See {child.log}.")
             report(phrase(child.tail(1)), State.WORKING)
 
     def _fault(self, child: Background, names: str) -> ToolchainError:
+        if child.returncode == -signal.SIGTERM:  # ours, at the end of a run that something else had ended
+            return _stopped(names)
         lines = [self._settings.hide(line) for line in child.tail(200).splitlines() if line.strip()]
         wrong = next((line for line in lines if MISMATCH.search(line)), None)
         if wrong:
@@ -270,3 +271,7 @@ def sync(shipped: Path, folder: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     return folder
+
+
+def _stopped(names: str) -> ToolchainError:
+    return ToolchainError(f"the build of {names} was stopped", todo="Run again: what was compiled so far is kept.")

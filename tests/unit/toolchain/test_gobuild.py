@@ -136,6 +136,12 @@ def test_code_that_does_not_compile_says_so(bench: Bench) -> None:
         bench.build()
 
 
+def test_a_build_that_the_end_of_the_run_ends_lists_no_packages(bench: Bench) -> None:
+    bench.go("echo internal/abi >&2; kill -TERM $$")
+    with pytest.raises(ToolchainError, match=r"^the build of pause was stopped\. Run again"):
+        bench.build()
+
+
 def test_a_program_of_another_version_is_not_kept(bench: Bench) -> None:
     bench.go(MAKES.replace("3.10.1", "9.9.9"))
     with pytest.raises(ToolchainError, match=r"was built as 3\.10\.1 and says that it is 9\.9\.9"):
