@@ -21,6 +21,8 @@ _TOKEN = re.compile(
 )
 """What keys look like whatever they are called: OpenAI, Anthropic, GitHub, AWS, Slack, PEM, Google, Stripe."""
 _CREDENTIALS = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]+:(?P<password>[^\s/@]+)@")
+_FILLED_IN = re.compile(r"<[^<>]+>|(?:YOUR|REPLACE|INSERT)[-_ ][A-Z0-9_ -]+")
+"""What stands in for a value until somebody writes it."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -41,8 +43,8 @@ def secret_name(name: str) -> bool:
 
 
 def _open(value: str) -> bool:
-    """Whether a value tells nothing: empty, a number, a switch, a path, or taken from elsewhere."""
+    """Whether a value tells nothing: empty, a number, a switch, a path, taken from elsewhere, or still to be filled in."""
     bare = value.strip()
     return not bare or bare.lower() in ("true", "false", "yes", "no", "on", "off", "none", "null") or bare.isdigit() or bool(
-        references_in(bare) or re.fullmatch(r"\$\{?\w+\}?|\*+|(?:/[a-z0-9._-]+){2,}/?", bare)
+        references_in(bare) or _FILLED_IN.fullmatch(bare) or re.fullmatch(r"\$\{?\w+\}?|\*+|(?:/[a-z0-9._-]+){2,}/?", bare)
     )  # fmt: skip

@@ -17,9 +17,9 @@ from seatrial.discovery.tree import MAX_FILES, Tree, narrowed, walk
 from seatrial.errors import ConfigError, ExitCode, Place
 
 if TYPE_CHECKING:
-    from seatrial.toolchain import Progress, Toolchain
-    from seatrial.tools.checkov import Ahead
+    from seatrial.toolchain import Progress
 
+CHECKOV = "checkov"
 MAX_UNPACKED = 100_000_000
 """Bytes that a packaged chart may unpack to."""
 
@@ -68,28 +68,36 @@ def _judged(tree: Tree) -> Report:
     key = memory.key_of(tree)
     report = memory.look_up(key)
     if report is None:
-        from seatrial.toolchain import Toolchain
-
-        toolchain = Toolchain(progress=_tell)
-        ahead = _ahead(tree, toolchain)
-        try:
-            from seatrial.check import engine
-
-            report = engine.check(tree, toolchain, ahead=ahead)
-        finally:
-            if ahead is not None:
-                ahead.stop()
-            toolchain.close()
+        report = _checked(tree)
         memory.keep(key, report)
     return report
 
 
-def _ahead(tree: Tree, toolchain: Toolchain) -> Ahead | None:
-    """checkov, loading itself while the rules are still being imported; None where it may have nothing to read."""
+def _checked(tree: Tree) -> Report:
+    """The report on a tree. checkov loads itself while the rest is still being imported, where it is sure to have a task."""
     from seatrial.tools.checkov import Ahead
 
     read = any(PurePosixPath(name).name in ("Chart.yaml", "Dockerfile") for name in tree.own)
-    return Ahead(toolchain.start(["checkov"])["checkov"]) if read else None
+    ahead = Ahead(memory.last_program(CHECKOV)) if read else None
+    try:
+        from seatrial.toolchain import Toolchain
+
+        toolchain = Toolchain(progress=_tell)
+        try:
+            if ahead is not None:
+                tool = toolchain.start([CHECKOV])[CHECKOV]
+                ahead.expect(tool)
+            from seatrial.check import engine
+
+            report = engine.check(tree, toolchain, ahead=ahead)
+            if ahead is not None and tool.done() and tool.exception() is None:
+                memory.keep_program(CHECKOV, tool.result().path)
+            return report
+        finally:
+            toolchain.close()
+    finally:
+        if ahead is not None:
+            ahead.stop()
 
 
 def _tell(event: Progress) -> None:

@@ -50,6 +50,18 @@ def keep(key: str, report: Report) -> None:
         remember(cache_path(), KIND, key, as_data(report))
 
 
+def last_program(name: str) -> Path | None:
+    """Where a program was the last time, without asking the toolchain; None where that is not known."""
+    path = (recall(cache_path(), KIND, name) or {}).get("path")
+    return Path(path) if isinstance(path, str) and Path(path).is_absolute() else None
+
+
+def keep_program(name: str, path: Path) -> None:
+    """Keep where a program is."""
+    if last_program(name) != path:
+        remember(cache_path(), KIND, name, {"path": str(path)})
+
+
 def _files(tree: Tree) -> Iterator[str | bytes]:
     """Names of all files and whether they may be executed; contents of those that are read."""
     charts = [PurePosixPath(name).parent for name in tree.names if PurePosixPath(name).name == "Chart.yaml"]

@@ -103,6 +103,8 @@ _ASKED_IN_PLACE = (
     re.compile(r"required\s+(?:\"[^\"]*\"|`[^`]*`|\([^()]*\))\s+\(?\s*[$\w.]*\.Values\.([A-Za-z_][\w.]*)"),
     re.compile(r"\.Values\.([A-Za-z_][\w.]*)\s*\)?\s*\|[^{}]*\brequired\b"),
 )
+_OF_TEXT = re.compile(r"wrong type for value|in type string|expected map|range can't iterate over")
+"""What Helm says of a text where a template wants something else: a placeholder is a text."""
 _TOLD_OTHERWISE = ("is deprecated since", "chart directory is missing these dependencies", "icon is recommended")
 """What helm lint says and a rule of its own covers, or nobody has to mend."""
 
@@ -202,8 +204,9 @@ class Renderer:
             except ChartError as error:
                 wanted = [path for path in self._wanted(error) if path not in asked]
                 if not wanted or len(asked) >= MOST_REQUIRED:
+                    shown = replace(shown, asked=tuple(asked))
                     self._refused(error, values, shown)
-                    return replace(shown, asked=tuple(asked))
+                    return shown
                 asked[wanted[0]] = error.message
                 if wanted[0] in self._asked:  # another setting asked for it, and then for others: ask for them at once
                     left = [path for path in self._asked if dig(values.merged, *path) in (None, "", {}, [])]
@@ -263,6 +266,11 @@ class Renderer:
         elif lack := self._for_lack(error):
             using = f" with {shown.setting}" if shown.setting else ""
             outcome.notes.append(f"chart {self.chart.name} does not render{using} without the subchart {lack}: not judged.")
+        elif shown.asked and _OF_TEXT.search(error.message):
+            listed = ", ".join(".".join(path) for path in shown.asked)
+            using = f" with {shown.setting}" if shown.setting else ""
+            why = f"it asks for {listed}, for which no placeholder fits: {error.message}"
+            outcome.notes.append(f"chart {self.chart.name} could not be rendered{using} and was not judged: {why}.")
         elif "does not fit values.schema.json" in error.message:
             outcome.found(values.misfit(error))
         elif "more memory" in error.message or "renders more than" in error.message or "nested reference" in error.message:

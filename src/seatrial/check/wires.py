@@ -76,7 +76,8 @@ def judge_chart(
     if second is not None:
         # The release is put where its objects say that they go; whether they all say so shows when it goes elsewhere.
         away = judge(replace(given, rendering=second.release, second=shown.release))
-        outcome.found(each for each in away.findings if each.id == NAMESPACE_RULE)
+        told = {(each.finding.place, each.finding.id) for each in outcome.seen}
+        outcome.found(each for each in away.findings if each.id == NAMESPACE_RULE and (each.place, each.id) not in told)
         outcome.notes += _expected(chart, away)
     return outcome
 

@@ -98,33 +98,40 @@ class Ahead:
     """checkov, started before anybody knows what it shall read: half of its time goes by until it has loaded itself.
 
     Args:
-        tool: the program; it is started as soon as it is there.
+        program: where it was the last time; without it, it is started when :meth:`expect` brings it.
     """
 
-    def __init__(self, tool: Future[Tool]) -> None:
+    def __init__(self, program: Path | None = None) -> None:
         self._guard = threading.Lock()
         self._begun: process.Begun | None = None
+        self._program: Path | None = None
         self._over = False
-        tool.add_done_callback(self._begin)
+        if program is not None:
+            self._begin(program)
 
-    def _begin(self, tool: Future[Tool]) -> None:
-        if tool.exception() is not None:
-            return  # whoever asks for the program hears of it
-        program = tool.result().path
+    def expect(self, tool: Future[Tool]) -> None:
+        """Start it as soon as it is there, where it has not been."""
+        tool.add_done_callback(lambda done: None if done.exception() else self._begin(done.result().path))
+
+    def _begin(self, program: Path) -> None:
         interpreter = program.resolve().with_name("python")
         with self._guard:
-            if self._over or not interpreter.exists() or program.read_bytes()[:2] != b"#!":
+            if self._over or self._begun is not None:
                 return
             try:
-                # Isolated, and nowhere near what is judged: nothing may be imported from there.
-                argv: list[str | Path] = [interpreter, "-I", "-c", _LOADED]
-                self._begun = process.Begun(argv, cwd=interpreter.parent, env=_environment(), kept_lines=REPORT_LINES)
-            except SeatrialError:
+                if interpreter.exists() and program.read_bytes()[:2] == b"#!":
+                    # Isolated, and nowhere near what is judged: nothing may be imported from there.
+                    argv: list[str | Path] = [interpreter, "-I", "-c", _LOADED]
+                    begun = process.Begun(argv, cwd=interpreter.parent, env=_environment(), kept_lines=REPORT_LINES)
+                    self._begun, self._program = begun, program
+            except (OSError, SeatrialError):
                 return  # the same will be told where it is started for good
 
     def scan(self, program: Path, files: Sequence[Path], *, folder: Path) -> Scan:
         """:func:`scan`, by the one that waits; where none does, by a new one."""
         begun = self._take()
+        if begun is not None and self._program != program:
+            begun.stop()
         if begun is None or begun.ended:
             return scan(program, files, folder=folder)
         told = {"arguments": [str(part) for part in _command(program, files)[1:]], "folder": str(folder)}

@@ -164,6 +164,28 @@ def test_a_chart_that_only_calls_is_told_its_hosts_by_whoever_installs(check: Ch
     assert "W-ADDRESS-HOST" in ids(check({**alone, "chart/templates/service.yaml": SERVICE})), "it offers something itself"
 
 
+def test_whoever_applies_a_manifest_without_a_namespace_chooses_it(check: Check):
+    call = "apiVersion: v1\nkind: Pod\nmetadata: {name: a%s}\nspec: {containers: [{name: a, image: 'ghcr.io/a/a:1', args: ['http://db:80']}]}\n"
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: shop}\nspec: {ports: [{port: 80}]}\n"
+    assert told(check({"k8s/a.yaml": call % "", "k8s/b.yaml": service}), "W-ADDRESS-HOST") == []
+    found = told(check({"k8s/a.yaml": call % ", namespace: web", "k8s/b.yaml": service}), "W-ADDRESS-HOST")
+    assert len(found) == 1 and "in the namespace shop" in found[0]
+
+
+def test_a_chart_for_which_no_placeholder_fits_is_not_judged(check: Check):
+    template = SERVICE + '{{ range $k, $v := required "give the stores" .Values.stores }}# {{ $v.name }}\n{{ end }}'
+    report = check(
+        {**HEALTHY, "chart/values.yaml": HEALTHY["chart/values.yaml"] + "stores: ''\n", "chart/templates/service.yaml": template}
+    )
+    assert "C-RENDER" not in ids(report)
+    assert [note for note in report.notes if "it asks for stores, for which no placeholder fits" in note]
+
+
+def test_a_namespace_that_is_written_out_is_told_once(check: Check):
+    written = SERVICE.replace("metadata: {", "metadata: {namespace: tools, ")
+    assert len(told(check({**HEALTHY, "chart/templates/service.yaml": written}), "W-NAME-NAMESPACE")) == 1
+
+
 def test_manifests_that_are_no_utf_8_are_told(check: Check):
     pod = "apiVersion: v1\nkind: Pod\n# caf\N{LATIN SMALL LETTER E WITH ACUTE}\nmetadata: {name: a}\n"
     report = check(

@@ -133,12 +133,18 @@ def there(program: Path) -> Future[Tool]:
     return future
 
 
+def waiting(program: Path) -> Ahead:
+    ahead = Ahead()
+    ahead.expect(there(program))
+    return ahead
+
+
 def runs(folder: Path) -> list[list[str]]:
     return [line.split() for line in (folder / "ran").read_text().splitlines()]
 
 
 def test_what_was_loaded_ahead_reads_what_it_is_told_later(installed: Path, tmp_path: Path):
-    ahead = Ahead(there(installed))
+    ahead = waiting(installed)
     for _ in range(2):
         assert ahead.scan(installed, [tmp_path / "rendered.yaml"], folder=tmp_path).passed == {"kubernetes": 3}
     (folder, how, *arguments), (again, anew, *same) = runs(tmp_path)
@@ -152,17 +158,29 @@ def test_what_cannot_be_loaded_ahead_is_started_when_it_is_needed(installed: Pat
     module.write_text(
         f"import sys\nif sys.argv[0] == '-c':\n    {change.rstrip().replace(chr(10), chr(10) + '    ')}\nelse:\n    exec({module.read_text()!r})\n"
     )
-    assert Ahead(there(installed)).scan(installed, [tmp_path / "a.yaml"], folder=tmp_path).passed == {"kubernetes": 3}
+    assert waiting(installed).scan(installed, [tmp_path / "a.yaml"], folder=tmp_path).passed == {"kubernetes": 3}
     assert [how for _, how, *_ in runs(tmp_path)] == ["script"]
 
 
-def test_what_waits_in_vain_is_ended(installed: Path):
+def test_one_that_waits_in_another_place_than_the_toolchain_says_is_not_asked(installed: Path, tmp_path: Path):
+    other = tmp_path / "bin" / "checkov-2"
+    other.write_text(installed.read_text())
+    other.chmod(0o755)
+    ahead = Ahead(other)
+    ahead.expect(there(installed))
+    begun = ahead._begun
+    assert ahead.scan(installed, [tmp_path / "a.yaml"], folder=tmp_path).passed == {"kubernetes": 3}
+    assert [how for _, how, *_ in runs(tmp_path)] == ["script"] and begun is not None and begun.ended
+
+
+def test_what_waits_in_vain_is_ended(installed: Path, tmp_path: Path):
     tool: Future[Tool] = Future()
-    ahead = Ahead(tool)
+    ahead = Ahead(tmp_path / "bin" / "gone")
+    ahead.expect(tool)
     ahead.stop()
     tool.set_result(there(installed).result())
     assert ahead._begun is None, "nothing is started for somebody who has gone"
-    waiting = Ahead(there(installed))
-    begun = waiting._begun
-    waiting.stop()
+    ahead = waiting(installed)
+    begun = ahead._begun
+    ahead.stop()
     assert begun is not None and begun.ended

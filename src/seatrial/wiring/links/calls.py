@@ -177,14 +177,28 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
         beside = tuple(dict.fromkeys([*graph.names.in_namespace(namespace), *graph.given.services]))
         return (replace(edge, miss=Miss.OBJECT, beside=beside) if address.certain else None), None
     if looked.known is Known.ELSEWHERE:  # a text that nobody reads is not called from its own namespace
-        told = address.certain and mention.users
+        told = address.certain and mention.users and not _goes_anywhere(graph, mention)
         return (replace(edge, miss=Miss.NAMESPACE, beside=(service.namespace,)) if told else None), None
+    if port is not None and not address.named and not mention.name and _port_apart(mention, service):
+        port = None
     if port == address.port and not address.named and any(workload in service.workloads for workload, _ in mention.users):
         port = None  # pods that name each other: the program knows its own port
     if port is not None and not service.serves(port):
         return replace(edge, miss=Miss.PORT, beside=service.offers()), None
     holder = graph.object_node(service.item)
     return replace(edge, target=holder if port is None else graph.port_node(holder, port)), service
+
+
+def _goes_anywhere(graph: Graph, mention: Mention) -> bool:
+    """Whether nobody says where the callers come to be: plain manifests without a namespace, beside others that have one."""
+    callers = [workload.item for workload, _ in mention.users]
+    return graph.shelf.loose and not any(item.namespace for item in callers)
+
+
+def _port_apart(mention: Mention, service: Service) -> bool:
+    """Whether an argument of its own gives the Service's port: ``--url=http://db --port=5432``."""
+    words = {word for _, box in mention.users for word in box.command()}
+    return any(re.search(rf"port[= ]{port}$", word) for port in service.offers() for word in words)
 
 
 def _is_for_elsewhere(graph: Graph, host: str) -> bool:

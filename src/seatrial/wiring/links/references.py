@@ -16,8 +16,8 @@ from seatrial.wiring.reading import dig, mappings, text
 _RELATIONS = {"PersistentVolumeClaim": Relation.CLAIMS, "ServiceAccount": Relation.ACTS_AS}
 _ALWAYS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 """What every namespace has."""
-_BEFOREHAND = re.compile(r"existing|external|pull_?secret|(^|\.)tls(\.|$)|cert", re.IGNORECASE)
-"""Values that name what whoever installs has made: existingSecret, imagePullSecrets, tls.secretName, existingClaim."""
+_BEFOREHAND = re.compile(r"existing|external|pull_?secret|(^|\.)tls(\.|$)|cert|\.secretName$", re.IGNORECASE)
+"""Values that name what whoever installs has made: existingSecret, imagePullSecrets, auth.secretName, existingClaim."""
 _FILLED_IN = re.compile(r"[<>${}\s]")
 """What no name can hold: something else takes its place before the object is applied."""
 _BROUGHT = re.compile(r"^(.*)-\d+$")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from seatrial.chart.workloads import matches_plain, probes
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Graph, Relation
+from seatrial.wiring.graph import Edge, Graph, Relation
 from seatrial.wiring.reading import text
 from seatrial.wiring.rule import Hit, at, either, rule
 
@@ -32,12 +33,26 @@ containers:
 def port(graph: Graph) -> Iterator[Hit]:
     """A probe asks a port that its container opens.
 
-    By name only ports of the same container count; by number something in the pod must listen there.
+    By name only ports of the same container count; by number something in the pod must listen there. Of a program that is not
+    built here a number is hygiene: a port that is not declared may be open, too.
     """
     for edge in graph.dangling(Relation.PROBES):
         kind = str(edge.path[-3])
         what = f"{kind} asks port {edge.wanted}, which the container does not open; it opens {either(edge.beside)}"
-        yield at(edge, what, _CONSEQUENCE[kind])
+        if _may_open(graph, edge):
+            hit = at(
+                edge, what, f"If nothing listens there all the same: {_CONSEQUENCE[kind][0].lower()}{_CONSEQUENCE[kind][1:]}"
+            )
+            yield replace(hit, group=Group.HYGIENE)
+        else:
+            yield at(edge, what, _CONSEQUENCE[kind])
+
+
+def _may_open(graph: Graph, edge: Edge) -> bool:
+    """Whether a port may be open without being declared: it is asked by number, and nobody here knows the program."""
+    boxes = [box for each in graph.workloads if each.item is edge.item for box in each.boxes]
+    known = any(box.recipe for box in boxes if box.container.path == edge.path[: len(box.container.path)])
+    return edge.wanted.isdigit() and not known
 
 
 @rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation, Sort
@@ -43,8 +44,12 @@ def missing_object(graph: Graph) -> Iterator[Hit]:
     The chart must create it, or say in a value such as existingSecret that it is made beforehand.
     """
     for kind, edge in _needed(graph):
-        pull = edge.path[-2:-1] == ("imagePullSecrets",)
-        symptom = "A private image cannot be pulled, and the component never starts." if pull else _SYMPTOMS.get(kind, "")
+        if edge.path[-2:-1] == ("imagePullSecrets",):  # images that everybody may pull need none
+            if edge.miss in (Miss.OBJECT, Miss.NAMESPACE):
+                what = f"{edge.wanted} is created by nothing in its namespace"
+                yield replace(at(edge, what, "A private image cannot be pulled; others are."), group=Group.HYGIENE)
+            continue
+        symptom = _SYMPTOMS.get(kind, "")
         if edge.miss is Miss.NAMESPACE:
             yield at(
                 edge, f"{edge.wanted} is created, but in the namespace {edge.beside[0]}", symptom, "Create it where the pod is."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from seatrial.wiring.pods import Workload
 from seatrial.wiring.rule import Hit, at, both, either, rule
 from seatrial.wiring.services import Service, target_number
 
+_MARKED = re.compile(r"-(?:v?\d+|canary|stable|blue|green)$")
 _VERSION = ("version", "app.kubernetes.io/version", "track")
 
 
@@ -82,9 +84,11 @@ def mixed(graph: Graph) -> Iterator[Hit]:
 
 
 def _versions(workloads: list[Workload]) -> bool:
-    """Whether they are versions of one program, each with a version's label of its own, as a mesh tells them apart."""
+    """Whether they are versions of one program: each with a version's label of its own, or named as such (web and web-v2)."""
     versions = [workload.labels.get(key) for key in _VERSION for workload in workloads if key in workload.labels]
-    return len(versions) == len(workloads) == len(set(versions))
+    if len(versions) != len(workloads):
+        return len({_MARKED.sub("", workload.item.name) for workload in workloads}) == 1
+    return len(versions) == len(set(versions))
 
 
 def _receives(service: Service, workload: Workload) -> bool:
