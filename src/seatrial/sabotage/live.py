@@ -358,7 +358,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
-        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-04"),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01"),
     ),
     Sabotage(
         name="limit-left-to-the-namespace",
@@ -510,5 +510,22 @@ LIVE: tuple[Sabotage, ...] = (
         edits=(Edit(BACKEND, '        checksum/secret: {{ include "todo-app.secretChecksum" . }}\n', ""),),
         live=True,
         beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-03"),
+    ),
+    Sabotage(
+        name="error-that-nobody-minds",
+        milestone=5,
+        description="The backend reports an error at each start that is none: nobody will see the one that counts.",
+        criterion="M5-LOG-03",
+        says="the cache is not configured",
+        edits=(
+            Edit(
+                f"{APP}/main.py",
+                "    async with app.state.assistant.running():\n",
+                '    logging.getLogger(__name__).error("the cache is not configured")\n'
+                "    async with app.state.assistant.running():\n",
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M5-LOG-01", "M5-LOG-02"),
     ),
 )

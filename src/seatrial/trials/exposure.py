@@ -321,8 +321,7 @@ def _reached(tried: Mapping[str, Any], seen: Mapping[str, Any]) -> list[Fault]:
 
 def _same(tried: Mapping[str, Any], known: Mapping[str, str]) -> list[str]:
     """Questions that a port answers as the component itself does."""
-    answers = tried["answers"].items()
-    return [what for what, shape in answers if what in known and (what == "postgres" or known[what] == shape)]
+    return [what for what, shape in tried["answers"].items() if known.get(what) == shape]
 
 
 def _open_questions(seen: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
@@ -59,6 +59,14 @@ def seen(*more: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
+def test_what_was_seen_on_a_cluster_passes(recorded: Callable[[str], Any]) -> None:
+    data = recorded("exposure")
+    assert judge_exposure(data).outcome is Outcome.PASSED
+    assert data["tried"][-1]["answers"] == {"postgres": "S"}  # Traefik offers TLS to clients of PostgreSQL: it is no database
+    data["tried"][-1].update(why="node port of Service todo-app/db", strange=False, answers={"postgres": "N"})
+    assert "an answer of postgres" in judge_exposure(data).reason
+
+
 def test_shut_doors_pass_beside_an_open_one() -> None:
     verdict = judge_exposure(seen(tried(31000, state="open", answers={"http /health": "text Not found"})))
     assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 8)
@@ -74,7 +82,7 @@ def test_shut_doors_pass_beside_an_open_one() -> None:
         (seen(routes=[{"ingress": "shop", "path": "/db", "component": "db", "allowed": True}]), "it leads to db"),
         (seen(routes=[{"ingress": "shop", "path": "/admin", "component": "api", "allowed": False}]), "shop / /admin"),
         (seen(tried(8001, state="open", answers={"http /health": SHAPE})), "10.0.0.2:8001 (port of api): found an answer of api"),
-        (seen(tried(30000, state="open", edge=True, answers={"postgres": "S"})), "an answer of db to postgres"),
+        (seen(tried(30000, state="open", edge=True, answers={"postgres": "N"})), "an answer of db to postgres"),
     ],
 )
 def test_an_open_door_fails(data: dict[str, Any], words: str) -> None:

@@ -57,6 +57,11 @@ def marker(**changes: Any) -> dict[str, Any]:
     return {"marker": {**seen()["marker"], **changes}}
 
 
+def test_logs_that_were_read_on_a_cluster_pass(recorded: Callable[[str], Any]) -> None:
+    assert judge_retrievable(recorded("logs")).outcome is Outcome.PASSED
+    assert judge_structured(recorded("logs")).outcome is Outcome.PASSED
+
+
 def test_logs_that_can_be_read_and_tell_pass() -> None:
     verdict = judge_retrievable(seen())
     assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 3)
