@@ -11,7 +11,8 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -352,8 +353,9 @@ def judge_structured(seen: Mapping[str, Any]) -> Verdict:
         for leak in seen["leaks"]
     ]
     lines = sum(log["lines"] for log in seen["backend"])
-    for component_log in seen["backend"]:
-        faults += _format_faults(component_log, seen["parsed_limit"])
+    for component in dict.fromkeys(log["component"] for log in seen["backend"]):
+        own = [log for log in seen["backend"] if log["component"] == component]
+        faults += _format_faults(component, own, seen["parsed_limit"])
     unknown = [
         f"Pod {log['pod']} / container {log['container']}: its log cannot be read: {log['error']}"
         for log in seen["logs"]
@@ -371,14 +373,20 @@ def judge_structured(seen: Mapping[str, Any]) -> Verdict:
     return judge(lines, "lines of the backend", faults, unknown=unknown, evidence=told)
 
 
-def _format_faults(log: Mapping[str, Any], limit: float) -> list[Fault]:
-    if not log["lines"] or 100 * log["parsed"] >= limit * log["lines"]:
+def _format_faults(component: str, logs: Sequence[Mapping[str, Any]], limit: float) -> list[Fault]:
+    """A component whose lines, of all its pods together, too often have another form."""
+    lines, parsed = sum(log["lines"] for log in logs), sum(log["parsed"] for log in logs)
+    if not lines or 100 * parsed >= limit * lines:
         return []
-    share = 100 * log["parsed"] / log["lines"]
-    kinds = ", ".join(f"{count} {'lines are' if count > 1 else 'line is'} {kind}" for kind, count in log["wrong"].items())
+    wrong = Counter[str]()
+    for log in logs:
+        wrong.update(log["wrong"])
+    kinds = ", ".join(f"{count} {'lines are' if count > 1 else 'line is'} {kind}" for kind, count in wrong.items())
+    found = f"{100 * parsed / lines:.1f} % of {lines} lines ({kinds})"
     wanted = f"at least {limit:g} % with timestamp, level and message, in one JSON object or as log_format says"
-    subject = f"Pod {log['pod']} / container {log['container']}"
-    return [Fault(subject, f"{share:.1f} % of {log['lines']} lines ({kinds})", wanted, "Give every logger a JSON formatter")]
+    worst = max(logs, key=lambda log: log["lines"] - log["parsed"])
+    subject = f"component {component}, most of all Pod {worst['pod']} / container {worst['container']}"
+    return [Fault(subject, found, wanted, "Give every logger a JSON formatter, or declare log_format")]
 
 
 # M5-LOG-03

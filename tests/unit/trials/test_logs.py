@@ -125,6 +125,12 @@ def test_others_fail(changes: dict[str, Any], words: str) -> None:
     assert words in verdict.reason
 
 
+def test_lines_of_all_pods_count_together() -> None:
+    few = backend(pod="api-2", lines=5, parsed=4, wrong={"no JSON": 1})
+    assert judge_structured(seen(backend=[backend(), few])).outcome is Outcome.PASSED
+    assert "most of all Pod api-2" in judge_structured(seen(backend=[few, backend(lines=5, parsed=5)])).reason
+
+
 def test_what_was_not_read_proves_nothing() -> None:
     assert judge_structured(seen(logs=[log(error="gone")])).outcome is Outcome.INCONCLUSIVE
     assert judge_structured(seen(**marker(found=[]))).outcome is Outcome.INCONCLUSIVE
