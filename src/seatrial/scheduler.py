@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
@@ -139,6 +139,19 @@ class Scheduler(Generic[World]):
         if asked is not None:
             asked.add(name)
         return self.begin(name).result()
+
+    def stages(self, names: Iterable[str]) -> None:
+        """Make several side by side; the first that fails ends the wait, whatever the others still do.
+
+        Raises:
+            StageFailed: one of them, or a stage below it, could not be made.
+        """
+        wanted = tuple(names)
+        done, _ = wait([self.begin(name) for name in wanted], return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        for name in wanted:
+            self.stage(name)
 
     def begin(self, name: str) -> Future[Any]:
         """Start making a stage in a thread of its own, unless that was done already."""

@@ -151,19 +151,13 @@ def load_images(world: World) -> dict[str, str]:
 
 def release(world: World) -> Release:
     """Install as soon as what the install itself needs is there; the rest may come up meanwhile."""
-    needs = ("rendered", "loaded", Capability.DNS.value, Capability.VOLUMES.value)
-    for name in needs:
-        world.scheduler.begin(name)
-    for name in needs:
-        world.scheduler.stage(name)
+    world.scheduler.stages(("rendered", "loaded", Capability.DNS.value, Capability.VOLUMES.value))
     return install_release(world)
 
 
 def open_edge(world: World) -> float | None:
     """The ingress controller leads to the release; seconds that this took once both were there."""
-    world.scheduler.begin(Capability.INGRESS.value)
-    world.scheduler.stage("release")
-    world.proof(Capability.INGRESS)
+    world.scheduler.stages(("release", Capability.INGRESS.value))
     return open_up(world)
 
 

@@ -111,6 +111,23 @@ def test_the_first_stage_that_failed_is_named_through_others():
     assert caught.value.stage == "engine"
 
 
+def test_of_stages_that_are_made_side_by_side_the_first_that_fails_ends_the_wait():
+    late = threading.Event()
+
+    def engine(world: Any) -> None:
+        raise ClusterError("no engine")
+
+    def release(world: Any) -> None:
+        scheduler.stages(("rendered", "engine"))
+
+    scheduler: Scheduler[Any] = Scheduler(None, {"rendered": lambda world: late.wait(10), "engine": engine, "release": release})
+    began = time.monotonic()
+    with pytest.raises(StageFailed) as failed:
+        scheduler.stage("release")
+    assert failed.value.stage == "engine" and time.monotonic() - began < 5
+    late.set()
+
+
 def test_a_stage_is_made_once_and_only_if_needed():
     made: list[str] = []
     stages = {name: (lambda world, name=name: made.append(name)) for name in ("release", "ingress")}
