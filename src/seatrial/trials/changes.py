@@ -41,7 +41,6 @@ CARRIED = ("ConfigMap", "Secret", "ServiceAccount")
 """What a Deployment needs beside it."""
 
 
-@live.once
 def observe_changes(world: World) -> dict[str, Any]:
     """Render and apply a Deployment without a Secret's key, with it, and with other values; see what its pods get.
 
@@ -290,7 +289,8 @@ def _data(objects: Sequence[Object]) -> dict[str, dict[str, str]]:
 
 
 def _here(item: Object, namespace: str) -> Object:
-    item["metadata"]["namespace"] = namespace
+    """In that namespace, and without the labels by which others take it for a part of the release."""
+    item["metadata"] |= {"namespace": namespace, "labels": {live.HELPER: "true"}}
     return item
 
 
@@ -299,6 +299,8 @@ def alone(workload: Object, namespace: str) -> Object:
     soon as it is alive, on no claim, and gone at once."""
     item = _here(copy.deepcopy(workload), namespace)
     item["spec"] |= {"replicas": 1, "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}}
+    item["spec"]["selector"] = {"matchLabels": {live.HELPER: "true"}}
+    item["spec"]["template"].setdefault("metadata", {})["labels"] = {live.HELPER: "true"}
     spec = item["spec"]["template"]["spec"]
     spec["terminationGracePeriodSeconds"] = 1
     for key in ("initContainers", "topologySpreadConstraints", "affinity"):

@@ -13,7 +13,7 @@ Recorded = Callable[[str], Any]
 
 DEPLOYMENT: dict[str, Any] = {
     "kind": "Deployment",
-    "metadata": {"name": "shop", "namespace": "shop"},
+    "metadata": {"name": "shop", "namespace": "shop", "labels": {"app.kubernetes.io/instance": "shop"}},
     "spec": {
         "replicas": 3,
         "template": {
@@ -48,6 +48,7 @@ def test_a_deployment_alone_waits_for_nobody() -> None:
     spec = item["spec"]["template"]["spec"]
     (web,) = spec["containers"]
     assert (item["metadata"]["namespace"], item["spec"]["replicas"]) == ("shop-settings", 1)
+    assert item["metadata"]["labels"] == item["spec"]["selector"]["matchLabels"], "nobody takes it for the release's"
     assert not {"initContainers", "topologySpreadConstraints"} & spec.keys() and "lifecycle" not in web
     assert spec["volumes"] == [{"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}]
     assert web["readinessProbe"] == {"httpGet": {"path": "/live", "port": 80}, "periodSeconds": 1}

@@ -69,7 +69,8 @@ def test_a_limit_without_effect(recorded: Recorded, change: dict[str, Any], word
     ("change", "words"),
     [
         ({"used": []}, "told nothing"),
-        ({"used": [0.1, 0.15]}, "too busy to show its limit"),
+        ({"used": [0.1, 0.15], "throttled": {"nr_periods": 90, "nr_throttled": 0}}, "too busy to show its limit"),
+        ({"used": [0.1, 0.15], "throttled": {}}, "too busy to show its limit"),
         ({"room": 100}, "the node had 100 MiB"),
         ({"room": None}, "the node had None MiB"),
     ],
@@ -82,14 +83,20 @@ def test_a_hog_that_shows_nothing(recorded: Recorded, change: dict[str, Any], wo
     assert words in verdict.reason
 
 
+def test_a_hog_that_the_kernel_held_back_shows_its_limit_on_a_busy_machine_too(recorded: Recorded) -> None:
+    seen = recorded("limits")
+    seen["hogs"][0].update(used=[0.1, 0.15], throttled={"nr_periods": 90, "nr_throttled": 40})
+    assert judge_limits(seen).outcome is Outcome.PASSED
+
+
 def test_neighbours_answer_in_time(recorded: Recorded) -> None:
     seen = recorded("limits")
-    seen["answers"][0]["seconds"] = [1.2, 0.1, 0.1, 0.1, 0.1]
+    seen["answers"][0]["seconds"] = [1.2, *[0.1] * 7]
     assert judge_limits(seen).outcome is Outcome.PASSED, "one slow answer tells of the machine"
-    seen["answers"][0]["seconds"] = [1.2, 1.0, 1.1, 0.1, 0.1]
+    seen["answers"][0]["seconds"] = [1.2, *[1.0] * 4, *[0.1] * 3]
     assert "answers after 1 s, wanted < 1 s" in judge_limits(seen).reason
     seen["answers"][0]["statuses"][3] = None
-    assert "status none in 1 of 5 answers" in judge_limits(seen).reason
+    assert "status none in 1 of 8 answers" in judge_limits(seen).reason
 
 
 def test_nothing_that_could_be_tried_is_no_pass(recorded: Recorded) -> None:
