@@ -229,7 +229,7 @@ class Docker:
         return _many(self("ps", "--all", "--no-trunc", *_filter(label), "--format", "{{json .}}"))
 
     def logs(self, container: str, *, tail: int | None = None, since: float | None = None) -> str:
-        """What a container wrote to both streams, with time stamps; the last ``tail`` lines, from ``since`` (epoch seconds) on."""
+        """What a container wrote to both streams, with time stamps; the last ``tail`` lines, from ``since`` (epoch)."""
         options = [f"--tail={tail}"] if tail is not None else []
         options += [f"--since={since:.3f}"] if since is not None else []
         return self("logs", "--timestamps", *options, container).output

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,20 @@ def chart(values: Mapping[str, Any]) -> str | None:
     return "---\n" + json.dumps(shown)
 
 
+def leaves_of(values: Mapping[str, Any], *path: str) -> Iterator[Leaf]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves_of(value, *path, key)
+        else:
+            yield Leaf((*path, key), value, "", 1)
+
+
 def test_each_value_is_seen_where_it_counts_and_one_that_never_does_is_not():
-    keys = "port unread tls.enabled tls.secret external.host database.enabled secrets.existing secrets.url secrets.key".split()
-    rows = []
-    for number, key in enumerate(keys, 1):
-        default: Any = VALUES
-        for part in key.split("."):
-            default = default[part]
-        rows.append(leaf(key, default, number))
+    rows = list(leaves_of(VALUES))
     found, without = changes(rows, None, VALUES, {})
     search = Search(chart, {})
     search.all(found)
-    assert without == [] and keys - search.seen.keys() == {"unread"}
+    assert without == [] and {row.key for row in rows} - search.seen.keys() == {"unread"}
     assert search.seen["port"] == search.seen["tls.secret"] == search.seen["tls.enabled"] == ""
     assert search.seen["external.host"] == "database.enabled=false"
     assert search.seen["secrets.key"] == 'secrets.existing=""'
