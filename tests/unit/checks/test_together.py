@@ -285,6 +285,7 @@ class Engine:
         self.done: list[str] = []
         self.images: dict[str, str] = {}
         self.ready = True
+        self.busy = 0
 
     def __call__(self, *argv: str, **settings: Any) -> Completed:
         return Completed(argv, 0, "", "", 0.1)
@@ -358,10 +359,11 @@ def engine() -> Iterator[Engine]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            busy, engine.busy = engine.busy > 0, max(0, engine.busy - 1)
             known = self.path == "/api/login" or self.path == "/api/signup" or self.headers["Authorization"] == "Bearer token-1"
-            if known and self.path != "/api/login":
+            if known and not busy and self.path != "/api/login":
                 engine.rows.append(body)
-            self._say(200 if known else 401, {"token": "token-1"})
+            self._say(503 if busy else 200 if known else 401, {} if busy else {"token": "token-1"})
 
         def _say(self, status: int, what: dict[str, Any]) -> None:
             text = json.dumps(what).encode()
@@ -460,6 +462,15 @@ def test_the_set_is_used_watched_and_taken_apart(world: Any, engine: Engine) -> 
         "remove the network",
     ]
     assert [step.rows for step in seen.steps] == [1, 1, 1] and seen.writer == "backend"
+
+
+def test_an_application_that_gives_up_once_is_asked_again(world: Any, engine: Engine) -> None:
+    engine.busy = 1
+    seen = observe_local(world)
+    assert judge_database(seen).outcome is Outcome.PASSED and engine.busy == 0
+    engine.busy, engine.rows = 99, []
+    verdict = judge_database(observe_local(world))
+    assert verdict.outcome is Outcome.FAILED and "POST /api/signup: found status 503" in verdict.reason
 
 
 def test_what_fails_half_way_leaves_nothing(world: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
