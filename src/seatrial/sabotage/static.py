@@ -134,6 +134,8 @@ STATIC: tuple[Sabotage, ...] = (
                 "  revisionHistoryLimit: 5\n",
             ),
         ),
+        # Whether a value is read at all, where others are handed on as a whole, cannot be seen in the templates alone.
+        consequences=("M3-CHART-04",),
     ),
     Sabotage(
         name="names-grow-too-long",
