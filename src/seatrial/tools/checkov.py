@@ -154,14 +154,17 @@ class Ahead:
 
 
 _LOADED = """\
-import json, os, sys, warnings
+import gc, json, os, sys, warnings
+gc.disable()
 warnings.simplefilter("ignore", category=SyntaxWarning)
 from checkov.main import Checkov
+gc.freeze()
+gc.enable()
 told = json.load(sys.stdin)
 os.chdir(told["folder"])
 sys.exit(Checkov(told["arguments"]).run())
 """
-"""What the waiting one does: load, wait, and then what the program itself does."""
+"""What the waiting one does: load, wait, and then what the program itself does. What it has loaded is not searched again."""
 
 
 def _environment() -> dict[str, str]:

@@ -177,7 +177,7 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
         beside = tuple(dict.fromkeys([*graph.names.in_namespace(namespace), *graph.given.services]))
         return (replace(edge, miss=Miss.OBJECT, beside=beside) if address.certain else None), None
     if looked.known is Known.ELSEWHERE:  # a text that nobody reads is not called from its own namespace
-        told = address.certain and mention.users and not _goes_anywhere(graph, mention)
+        told = address.certain and mention.users and not _goes_anywhere(graph, mention, address)
         return (replace(edge, miss=Miss.NAMESPACE, beside=(service.namespace,)) if told else None), None
     if port is not None and not address.named and not mention.name and _port_apart(mention, service):
         port = None
@@ -189,10 +189,10 @@ def _edge(graph: Graph, mention: Mention, address: Address, port: int | None) ->
     return replace(edge, target=holder if port is None else graph.port_node(holder, port)), service
 
 
-def _goes_anywhere(graph: Graph, mention: Mention) -> bool:
-    """Whether nobody says where the callers come to be: plain manifests without a namespace, beside others that have one."""
+def _goes_anywhere(graph: Graph, mention: Mention, address: Address) -> bool:
+    """Whether nobody says in which namespace a bare name is called: plain manifests without one, beside others that have one."""
     callers = [workload.item for workload, _ in mention.users]
-    return graph.shelf.loose and not any(item.namespace for item in callers)
+    return graph.shelf.loose and "." not in address.host and not any(item.namespace for item in callers)
 
 
 def _port_apart(mention: Mention, service: Service) -> bool:

@@ -34,7 +34,7 @@ def port(graph: Graph) -> Iterator[Hit]:
     """A probe asks a port that its container opens.
 
     By name only ports of the same container count; by number something in the pod must listen there. Of a program that is not
-    built here a number is hygiene: a port that is not declared may be open, too.
+    built here and declares several, a number is hygiene: a port that is not declared may be open, too.
     """
     for edge in graph.dangling(Relation.PROBES):
         kind = str(edge.path[-3])
@@ -49,10 +49,13 @@ def port(graph: Graph) -> Iterator[Hit]:
 
 
 def _may_open(graph: Graph, edge: Edge) -> bool:
-    """Whether a port may be open without being declared: it is asked by number, and nobody here knows the program."""
+    """Whether a port may be open without being declared: of a program that nobody here knows, and that has several, by number.
+
+    Such programs have a port for those who look after them that is often left out of the list.
+    """
     boxes = [box for each in graph.workloads if each.item is edge.item for box in each.boxes]
-    known = any(box.recipe for box in boxes if box.container.path == edge.path[: len(box.container.path)])
-    return edge.wanted.isdigit() and not known
+    asked = [box for box in boxes if box.container.path == edge.path[: len(box.container.path)]]
+    return edge.wanted.isdigit() and all(box.recipe is None and len(box.declared) > 1 for box in asked)
 
 
 @rule(
