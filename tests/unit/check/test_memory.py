@@ -97,3 +97,12 @@ def test_what_is_not_needed_is_not_imported(module: str, left_out: tuple[str, ..
     code = f"import sys, {module}; print([name for name in {left_out!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_a_program_was_the_last_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SEATRIAL_CACHE", str(tmp_path / "cache"))
+    assert memory.last_program("checkov") is None
+    memory.keep_program("checkov", tmp_path / "checkov")
+    assert memory.last_program("checkov") == tmp_path / "checkov"
+    memory.keep_program("checkov", Path("relative"))
+    assert memory.last_program("checkov") is None
