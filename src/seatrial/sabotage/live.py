@@ -397,7 +397,7 @@ LIVE: tuple[Sabotage, ...] = (
         milestone=2,
         description="A ConfigMap holds the database's password, under a name that nobody would look at twice.",
         criterion="M2-CFG-02",
-        says="the value of Secret todo-app-secrets / POSTGRES_PASSWORD",
+        says="ConfigMap todo-app-backend / GREETING",
         edits=(
             Edit(
                 HELPERS,

@@ -69,14 +69,17 @@ def of_secrets(world: World, found: Iterable[Object]) -> list[Sensitive]:
     """
     made = {(name, key) for name, keys in world.app.chart.secrets.items() for key, text in keys.items() if text == "random"}
     values: list[Sensitive] = []
+    inner: dict[str, str] = {}
     for item in found:
         name = item["metadata"]["name"]
         for key, coded in (item.get("data") or {}).items():
             text, _ = decoded(coded)
             if text and ((name, key) in made or is_secret(key, text)):
                 source = f"Secret {name} / {key}"
-                inner = {unquote(match["password"]) for match in _PASSWORD.finditer(text)}
-                values += [Sensitive(source, text), *(Sensitive(f"{source} (its password)", part) for part in sorted(inner))]
+                values.append(Sensitive(source, text))
+                inner |= {unquote(match["password"]): f"{source} (its password)" for match in _PASSWORD.finditer(text)}
+    known = {one.value for one in values}  # a password that is a key of its own is called by that
+    values += [Sensitive(source, text) for text, source in inner.items() if text not in known]
     world.journal.redactor.hide(*(one.value for one in values if len(one.value) >= LONG))
     return values
 

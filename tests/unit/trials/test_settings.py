@@ -237,6 +237,9 @@ def test_the_values_of_a_release() -> None:
         "Secret s / DATABASE_URL (its password)",
     ]
     assert f"{PASSWORD}x" in hidden
+    data["DATABASE_URL"] = coded(f"postgresql://u:{PASSWORD}@h/d")
+    found = sensitive.of_secrets(world, [{"metadata": {"name": "s"}, "data": data}])
+    assert [one.source for one in found] == ["Secret s / SALT", "Secret s / DATABASE_URL"]
 
 
 # M2-CFG-02
