@@ -438,19 +438,21 @@ class _Scene:
         user, record = f"seatrial-{run}-{by}-user", f"seatrial-{run}-{by}-record"
         steps: list[Step] = []
         token = ""
-        headers = {"Host": app.ingress.host} if app.ingress else {}
-        with httpx.Client(base_url=f"http://{box.address}", headers=headers, timeout=ANSWER_SECONDS, trust_env=False) as http:
-            for request in filter(None, (app.auth.sign_up, app.auth.log_in)) if app.auth else ():
-                reply = _sent(http, "POST", request.path, _filled(json.dumps(dict(request.body)), user, self._password), "")
-                token = _dug(reply, app.auth.token) or token if app.auth else ""
-                self._world.journal.redactor.hide(token)
-                steps.append(Step(f"POST {request.path}", request.status, _without(reply, token), len(database.rows(user))))
-            exchange = _creating(app)
-            if exchange is not None:
-                text = exchange.raw if exchange.raw is not None else json.dumps(exchange.body)
-                path, body = (_filled(part, record, self._password) for part in (exchange.path, text))
-                reply = _sent(http, exchange.method, path, body, token)
-                steps.append(Step(f"{exchange.method} {path}", exchange.status, reply, len(database.rows(record))))
+
+        def send(method: str, path: str, text: str, mark: str, shown: str) -> Reply:
+            return _sent(app, box.address, method, path, _filled(text, mark, self._password), shown)
+
+        for request in filter(None, (app.auth.sign_up, app.auth.log_in)) if app.auth else ():
+            reply = send("POST", request.path, json.dumps(dict(request.body)), user, "")
+            token = _dug(reply, app.auth.token) or token if app.auth else ""
+            self._world.journal.redactor.hide(token)
+            steps.append(Step(f"POST {request.path}", request.status, _without(reply, token), len(database.rows(user))))
+        exchange = _creating(app)
+        if exchange is not None:
+            text = exchange.raw if exchange.raw is not None else json.dumps(exchange.body)
+            path = _filled(exchange.path, record, self._password)
+            reply = send(exchange.method, path, text, record, token)
+            steps.append(Step(f"{exchange.method} {path}", exchange.status, reply, len(database.rows(record))))
         return tuple(steps), token
 
     # tools
@@ -580,10 +582,14 @@ def _filled(text: str, marker: str, password: str) -> str:
     return text.replace("{marker}", marker).replace("{password}", password)
 
 
-def _sent(http: httpx.Client, method: str, path: str, body: str, token: str) -> Reply:
+def _sent(app: App, address: str, method: str, path: str, body: str, token: str) -> Reply:
+    """Send JSON as whoever has the token; cookies of earlier answers are nobody's."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    headers |= {"Host": app.ingress.host} if app.ingress else {}
     try:
-        answer = http.request(method, path, content=body, headers=headers)
+        answer = httpx.request(
+            method, f"http://{address}{path}", content=body, headers=headers, timeout=ANSWER_SECONDS, trust_env=False
+        )
     except httpx.HTTPError as error:
         return Reply(None, error=f"{type(error).__name__}: {error}")
     return Reply(answer.status_code, answer.headers.get("content-type", ""), answer.text[:KEPT])

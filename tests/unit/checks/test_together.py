@@ -360,6 +360,7 @@ def engine() -> Iterator[Engine]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             busy, engine.busy = engine.busy > 0, max(0, engine.busy - 1)
+            assert "Cookie" not in self.headers
             known = self.path == "/api/login" or self.path == "/api/signup" or self.headers["Authorization"] == "Bearer token-1"
             if known and not busy and self.path != "/api/login":
                 engine.rows.append(body)
@@ -370,6 +371,7 @@ def engine() -> Iterator[Engine]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
+            self.send_header("Set-Cookie", "session=1; Path=/")
             self.end_headers()
             self.wfile.write(text)
 
