@@ -16,6 +16,7 @@ from seatrial.errors import ExitCode, SeatrialError
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and end the process with its exit code (:class:`seatrial.errors.ExitCode`)."""
+    _open_standard_streams()
     arguments, rest = _parser().parse_known_args(argv)
     if rest and arguments.command != "run":
         _parser().error(f"unknown argument {rest[0]}")
@@ -32,6 +33,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.stderr.flush()
     # An observation that was interrupted may still wait for its time-out in a thread; everything is taken down by now.
     os._exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Whoever starts seatrial may have closed some (``<&-``, a service manager): what is opened next would take their place, and
+    pytest, which moves the standard streams about, would take it away from its owner."""
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, so this one
 
 
 def _interrupt(number: int, frame: Any) -> None:

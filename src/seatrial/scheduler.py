@@ -189,8 +189,11 @@ class Scheduler(Generic[World]):
             failure = StageFailed(name, error)
         with self._lock:
             closed = self._closed
-        if not closed:  # the run may end while a stage that nobody waits for is still being made: then nobody listens either
-            self._told(Timing(name, "stage", began, time.time(), tuple(sorted(asked))))
+        try:
+            if not closed:  # the run may end while a stage that nobody waits for is still being made: then nobody listens either
+                self._told(Timing(name, "stage", began, time.time(), tuple(sorted(asked))))
+        except Exception as error:  # whoever waits must hear of it: nobody else would
+            failure = failure or StageFailed(name, error)
         if failure is not None:
             future.set_exception(failure)
         else:
@@ -272,7 +275,10 @@ class Scheduler(Generic[World]):
             failure = error
         with self._lock:
             self._running.remove(job)
-        self._told(Timing(job.key, "observation", began, time.time(), job.needs))
+        try:
+            self._told(Timing(job.key, "observation", began, time.time(), job.needs))
+        except Exception as error:
+            failure = failure or error
         if failure is not None:
             future.set_exception(failure)
         else:

@@ -128,6 +128,18 @@ def test_of_stages_that_are_made_side_by_side_the_first_that_fails_ends_the_wait
     late.set()
 
 
+def test_whoever_waits_hears_that_nobody_could_be_told():
+    def told(timing: Timing) -> None:
+        raise OSError("the terminal is gone")
+
+    scheduler: Scheduler[Any] = Scheduler(None, {"release": lambda world: "release"}, told=told)
+    scheduler.submit([Job("a", lambda world: "seen")])
+    with pytest.raises(OSError, match="the terminal is gone"):
+        scheduler.result("a")
+    with pytest.raises(StageFailed, match="the terminal is gone"):
+        scheduler.stage("release")
+
+
 def test_a_stage_is_made_once_and_only_if_needed():
     made: list[str] = []
     stages = {name: (lambda world, name=name: made.append(name)) for name in ("release", "ingress")}
