@@ -349,7 +349,12 @@ def _level_faults(log: Mapping[str, Any]) -> list[Fault]:
 def judge_structured(seen: Mapping[str, Any]) -> Verdict:
     """M5-LOG-02: the backend's lines are JSON objects with their three fields, and no container's log holds a secret."""
     faults = [
-        Fault(leak["where"], f"{leak['what']} in {leak['count']} of its lines", "no secret in a log", "Leave it out of what is logged")
+        Fault(
+            leak["where"],
+            f"{leak['what']} in {leak['count']} of its lines",
+            "no secret in a log",
+            "Leave it out of what is logged",
+        )
         for leak in seen["leaks"]
     ]
     lines = sum(log["lines"] for log in seen["backend"])

@@ -115,7 +115,10 @@ def test_structured_logs_without_secrets_pass() -> None:
             {"backend": [backend(parsed=197, wrong={"no JSON": 3})]},
             "98.5 % of 200 lines (3 lines are no JSON), wanted at least 99 %",
         ),
-        ({"leaks": [{"what": "an API key", "where": "Pod api-1 / container api", "count": 2}]}, "found an API key in 2 of its lines"),
+        (
+            {"leaks": [{"what": "an API key", "where": "Pod api-1 / container api", "count": 2}]},
+            "found an API key in 2 of its lines",
+        ),
         ({"backend": []}, "Nothing to judge"),
     ],
 )
