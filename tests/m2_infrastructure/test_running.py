@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_helm_charts.k8s.deployment import wait_for_deployments_to_run
 
 from seatrial.marks import criterion, trial
-from seatrial.trials import answers, database, manifests, probes, workloads
+from seatrial.trials import answers, database, manifests, probes, restarts, workloads
 
 COMPLETE_SECONDS = 180
 """What a Deployment gets to be complete again, where a later trial disturbs it meanwhile."""
@@ -66,6 +66,18 @@ def test_health_endpoints_answer_inside_with_timestamps(observed, record):
 @trial(probes.observe_readiness, disturbs="component", component="backend")
 def test_not_ready_pod_gets_no_traffic(observed, record):
     record(probes.judge_readiness(observed))
+
+
+@criterion("M2-PROBE-02")
+@trial(restarts.observe_slow_start)
+def test_a_slow_start_is_left_alone(observed, record):
+    record(restarts.judge_slow_start(observed))
+
+
+@criterion("M2-PROBE-04")
+@trial(restarts.observe_hung)
+def test_a_hung_process_is_restarted_once(observed, record):
+    record(restarts.judge_hung(observed))
 
 
 @criterion("M2-DB-01")
