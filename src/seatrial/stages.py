@@ -145,6 +145,9 @@ def load_images(world: World) -> dict[str, str]:
     images = world.images
     cluster = world.cluster
     world.progress.say("loaded", f"bringing {len(images)} images into the node")
+    for build in images.values():
+        # Another run on the same engine, of other sources, may have built the tag anew since.
+        world.docker.tag(build.id, build.reference)
     found = cluster.load_images([build.reference for build in images.values()])
     return {component: found[build.reference] for component, build in images.items()}
 
