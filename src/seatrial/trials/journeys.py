@@ -8,6 +8,7 @@ It must be used in the thread that opened it.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -252,7 +253,10 @@ def visitor(world: World, profiles: Profiles | None = None, *, address: str = ""
     with sync_playwright() as playwright:
         try:
             chromium = playwright.chromium.launch(
-                executable_path=program, args=[*_QUIET, "--no-proxy-server", f"--host-resolver-rules={rules}"]
+                executable_path=program,
+                args=[*_QUIET, f"--host-resolver-rules={rules}"],
+                # the edge is on loopback, and the headless shell takes the machine's proxy in spite of --no-proxy-server
+                env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
             )
         except Error as error:
             said = _first_lines(error.message)
