@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,14 +99,21 @@ def sweep(docker: Docker, home: Home) -> list[str]:
 def _remove_loose(docker: Docker) -> list[str]:
     rows = {"container": docker.containers(OWNER), "network": docker.networks(OWNER)}
     found = {kind: [thing.name for row in listed if _is_loose(thing := read_row(kind, row))] for kind, listed in rows.items()}
-    try:
+    with _removing("what a killed run left"):
         docker.remove(found["container"])
         docker.remove_networks(found["network"])
+    return [f"{kind} {name}" for kind, names in found.items() for name in names]
+
+
+@contextlib.contextmanager
+def _removing(what: str) -> Iterator[None]:
+    """An engine that refuses is one sentence."""
+    try:
+        yield
     except ProcessError as error:
         raise ClusterError(
-            f"what a killed run left cannot be removed: {error.message}", todo="Restart the Docker engine and run again."
+            f"{what} cannot be removed: {error.message}", todo="Restart the Docker engine and run again."
         ) from error
-    return [f"{kind} {name}" for kind, names in found.items() for name in names]
 
 
 def _is_loose(thing: Thing) -> bool:
@@ -123,15 +130,11 @@ def remove(docker: Docker, home: Home, profile: str) -> list[str]:
     ended = end_programs(profile)
     found = [thing for thing in listing(docker) if profile_of(thing) == profile]
     names = {kind: [thing.name for thing in found if thing.kind == kind] for kind in KINDS}
-    try:
+    with _removing(profile):
         docker.remove(names["container"])
         docker.remove_networks(names["network"])
         docker.remove_volumes(names["volume"])
         docker.remove_images(names["image"])
-    except ProcessError as error:
-        raise ClusterError(
-            f"{profile} cannot be removed: {error.message}", todo="Restart the Docker engine and run again."
-        ) from error
     folders = home.folders(profile)
     for folder in folders:
         shutil.rmtree(folder)

@@ -122,8 +122,7 @@ def _delayed(world: World, pod: str, container: str, pid: int, delay: float) -> 
     kube, namespace, began = world.kube, world.app.namespace, time.monotonic()
     signal_container(world.cluster, pid, "STOP")  # what it had begun besides
 
-    def restarted(known: dict[str, Object]) -> bool | None:
-        return True if _status(known.get(pod), container).get("restartCount") else None
+    restarted = _restarted(pod, container)
 
     def settled(known: dict[str, Object]) -> bool | None:
         return True if restarted(known) or (pod in known and live.is_ready(known[pod])) else None
@@ -147,6 +146,11 @@ def _delayed(world: World, pod: str, container: str, pid: int, delay: float) -> 
 def _status(pod: Mapping[str, Any] | None, container: str) -> dict[str, Any]:
     statuses = (pod or {}).get("status", {}).get("containerStatuses") or []
     return next((dict(entry) for entry in statuses if entry["name"] == container), {})
+
+
+def _restarted(pod: str, container: str) -> Callable[[dict[str, Object]], bool | None]:
+    """What to watch for: the container has been restarted."""
+    return lambda known: True if _status(known.get(pod), container).get("restartCount") else None
 
 
 def _wait(kube: Kube, namespace: str, until: Callable[[dict[str, Object]], bool | None], seconds: float) -> bool:
@@ -249,8 +253,7 @@ def _frozen(world: World, pod: str, container: str, limit: float) -> dict[str, A
     signal_container(world.cluster, pid, "STOP")
     began = time.monotonic()
 
-    def restarted(known: dict[str, Object]) -> bool | None:
-        return True if _status(known.get(pod), container).get("restartCount") else None
+    restarted = _restarted(pod, container)
 
     def ready(known: dict[str, Object]) -> bool | None:
         return True if restarted(known) and live.is_ready(known[pod]) else None
