@@ -70,10 +70,16 @@ class ImagesSeen:
     pull_faults: tuple[str, ...]
 
 
-def observe_running_images(app: App, builds: Mapping[str, ImageBuild], node: Node, kube: Kube) -> ImagesSeen:
-    """Ask engine, node and API server which image each container of the application's namespace runs."""
+def observe_running_images(
+    app: App, builds: Mapping[str, ImageBuild], node: Node, kube: Kube, selector: str = ""
+) -> ImagesSeen:
+    """Ask engine, node and API server which image each container of the application's namespace runs.
+
+    Args:
+        selector: labels of the pods that count; all without it.
+    """
     listed = node.node_images()
-    pods = kube.find("Pod", app.namespace)
+    pods = kube.find("Pod", app.namespace, selector)
     events = kube.find("Event", app.namespace)
     return ImagesSeen(
         proofs=tuple(
