@@ -70,9 +70,7 @@ class ImagesSeen:
     pull_faults: tuple[str, ...]
 
 
-def observe_running_images(
-    app: App, builds: Mapping[str, ImageBuild], node: Node, kube: Kube, selector: str = ""
-) -> ImagesSeen:
+def observe_running_images(app: App, builds: Mapping[str, ImageBuild], node: Node, kube: Kube, selector: str = "") -> ImagesSeen:
     """Ask engine, node and API server which image each container of the application's namespace runs.
 
     Args:

@@ -74,7 +74,7 @@ def test_observation_matches_names_and_ids() -> None:
             {"reason": "Started", "message": "Started container", "involvedObject": {"name": "p1"}},
         ],
     }
-    kube = SimpleNamespace(find=lambda kind, namespace, selector: objects[kind])
+    kube = SimpleNamespace(find=lambda kind, namespace, selector="": objects[kind])
     seen = observe_running_images(app, builds, node, kube)  # type: ignore[arg-type]
     assert seen.pull_faults == ("p1: Failed: Error: ImagePullBackOff",)
     (proof,) = seen.proofs
