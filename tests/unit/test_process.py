@@ -124,3 +124,29 @@ def test_a_program_that_nobody_wants_any_more_is_ended():
     begun = process.Begun([PYTHON, "-c", "import sys; sys.stdin.read()"])
     begun.stop()
     assert begun.ended
+
+
+def test_a_child_is_never_given_a_block_of_variables_that_another_thread_is_moving(monkeypatch: pytest.MonkeyPatch):
+    given: list[object] = []
+
+    class Recorded(process.subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: object, **options: object) -> None:
+            given.append(options["env"])
+            super().__init__(*args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(process.subprocess, "Popen", Recorded)
+    monkeypatch.setenv("PYTEST_OF_NOW", "yes")
+    process.run([PYTHON, "-c", ""], timeout=20)
+    process.Background([PYTHON, "-c", ""], log=Path(os.devnull)).wait(20)
+    assert [isinstance(env, dict) and env["PYTEST_OF_NOW"] for env in given] == ["yes", "yes"]
+
+
+def test_a_variable_that_goes_while_the_environment_is_read_is_left_out(monkeypatch: pytest.MonkeyPatch):
+    class Going(dict[str, str]):
+        def __iter__(self):
+            names = list(super().__iter__())
+            del self["GOES"]
+            return iter(names)
+
+    monkeypatch.setattr(os, "environ", Going(STAYS="1", GOES="2"))
+    assert process.environment(NEW="3") == {"STAYS": "1", "NEW": "3"}

@@ -170,7 +170,7 @@ def _fetch(program: Path, wanted: Sequence[Dependency], folder: Path, scratch: P
     (scratch / CHART).write_text(
         yaml.safe_dump({"apiVersion": "v2", "name": "fetch", "version": "0.0.0", "dependencies": listed})
     )
-    env = {**os.environ, "KUBECONFIG": os.devnull}
+    env = process.environment(KUBECONFIG=os.devnull)
     try:
         done = process.run([program, "dependency", "update", scratch], timeout=FETCH_SECONDS, env=env, check=False)
     except ProcessTimeout:

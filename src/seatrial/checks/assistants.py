@@ -71,7 +71,7 @@ def probe(assistant: Assistant, seconds: float) -> Probe:
     program = shutil.which(assistant.version[0])
     if program is None:
         return Probe(assistant.name, UNAVAILABLE, f"no program {assistant.version[0]} on PATH")
-    environment = {**os.environ, "KUBECONFIG": os.devnull}
+    environment = process.environment(KUBECONFIG=os.devnull)
     spent = 0.0
     said: list[str] = []
     for command in (assistant.version, assistant.query):

@@ -41,7 +41,7 @@ def main(profile: str, cache: Path, said: int) -> None:
     with connect(toolchain, say=print) as lease:
         os.close(said)
         engine = lease.engine
-        process.run([engine.docker, "wait", profile], timeout=YEAR_SECONDS, env={**os.environ, **engine.env}, check=False)
+        process.run([engine.docker, "wait", profile], timeout=YEAR_SECONDS, env=process.environment(**engine.env), check=False)
 
 
 if __name__ == "__main__":

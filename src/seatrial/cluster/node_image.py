@@ -196,7 +196,7 @@ def _debootstrap(home: Path, programs: Programs, variant: str, packages: tuple[s
 
 
 def _c_locale() -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    return process.environment(LC_ALL="C.UTF-8", DEBIAN_FRONTEND="noninteractive")
 
 
 def _build_bare(docker: Docker, programs: Programs, rootfs: Path, work: Path, digest: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import fnmatch
 import hashlib
-import os
 import tarfile
 import tempfile
 import tomllib
@@ -200,7 +199,7 @@ def _make_rootfs(recipe: Recipe, architecture: str, mmdebstrap: Path, settings: 
         process.run(
             [*argv, recipe.suite, target, *settings.apt_lines(recipe.suite)],
             timeout=ROOTFS_SECONDS,
-            env={**os.environ, "SOURCE_DATE_EPOCH": TIMESTAMP},
+            env=process.environment(SOURCE_DATE_EPOCH=TIMESTAMP),
         )
     except ProcessError as error:
         last = [line for line in error.output.splitlines() if line.startswith("E: ")][-1:] or ["mmdebstrap failed"]

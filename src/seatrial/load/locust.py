@@ -6,7 +6,6 @@ Locust patches the whole interpreter by gevent, so it is never imported here.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -112,7 +111,7 @@ class LocustLoad:
             f"--json-file={self._figures.with_suffix('')}",
             "--exit-code-on-error=0",
         ]
-        self._env = {**os.environ, "LOAD_HOST_HEADER": host, "LOAD_AUTHORIZATION": authorization, "LOAD_SEED": SEED}
+        self._env = process.environment(LOAD_HOST_HEADER=host, LOAD_AUTHORIZATION=authorization, LOAD_SEED=SEED)
         self._log = folder / "locust.log"
         self._program: process.Background | None = None
         self._began = self._seconds = 0.0

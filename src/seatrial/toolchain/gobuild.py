@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from seatrial.errors import ChecksumError, MachineError, ProcessTimeout, SeatrialError, ToolchainError
-from seatrial.process import Background
+from seatrial.process import Background, environment
 from seatrial.toolchain import host, lock
 from seatrial.toolchain.lock import Lock, Platform
 from seatrial.toolchain.model import Progress, Source, State, Tool
@@ -166,7 +166,9 @@ class GoBuilder:
 
     def _env(self, go: Tool, names: Sequence[str]) -> dict[str, str]:
         system, arch = lock.target(self._lock.entry(names[0]), self._machine).split("/")
-        env = {name: value for name, value in os.environ.items() if name not in ("GOROOT", "GOBIN") or go.source is Source.HOST}
+        env = {
+            name: value for name, value in environment().items() if name not in ("GOROOT", "GOBIN") or go.source is Source.HOST
+        }
         cache = self._store.root / "go"
         # readonly: go.mod and go.sum as shipped decide, whatever the machine's own GOFLAGS say.
         return env | {

@@ -62,7 +62,7 @@ def from_python(package: PythonPackage, place: Path, uv: Path, settings: Registr
 
 def _uv_env(settings: RegistrySettings) -> dict[str, str]:
     """uv's environment: it does not read pip's settings by itself."""
-    env = dict(os.environ)
+    env = process.environment()
     if settings.ca_bundle is not None:
         env.setdefault("SSL_CERT_FILE", str(settings.ca_bundle))
     if settings.python_index != PYTHON_INDEX and "UV_INDEX_URL" not in env:
@@ -149,7 +149,7 @@ def _apt_options(apt: Path) -> list[str]:
 def _apt(argv: Sequence[str], settings: RegistrySettings, cwd: Path) -> process.Completed:
     try:
         return process.run(
-            argv, timeout=APT_SECONDS, cwd=cwd, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+            argv, timeout=APT_SECONDS, cwd=cwd, env=process.environment(DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
         )
     except ProcessError as error:
         faults = [line for line in error.output.splitlines() if line.startswith(("E:", "Err:"))]

@@ -7,7 +7,6 @@ reach a journal, a layer or a message.
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import ssl
 import sys
@@ -89,7 +88,7 @@ def registry_settings(
         env: environment; the process's own by default.
         etc, home: where system-wide and the user's files lie.
     """
-    env = os.environ if env is None else env
+    env = process.environment() if env is None else env
     home = Path.home() if home is None else home
     go_env = _go_env(env, home)
     pip = _pip(env, etc, home)

@@ -7,7 +7,6 @@ Its Helm runner is never used: it would render the chart with whatever Helm it f
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -168,7 +167,7 @@ sys.exit(Checkov(told["arguments"]).run())
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(_SERVICE_SETTINGS)}
+    return {name: value for name, value in process.environment().items() if not name.startswith(_SERVICE_SETTINGS)}
 
 
 def _command(program: Path, files: Sequence[Path]) -> list[str | Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,7 +59,7 @@ class Docker:
         on_line: Callable[[str], None] | None = None,
     ) -> Completed:
         """Run ``docker *argv``; for what has no method of its own."""
-        env = {**os.environ, **self.engine.env}
+        env = process.environment(**self.engine.env)
         return process.run([self.engine.docker, *argv], timeout=timeout, env=env, check=check, input=input, on_line=on_line)
 
     # -- the engine

@@ -151,7 +151,7 @@ class Helm:
         self.path = path
         self.kubeconfig = kubeconfig
         self.context = context
-        kept = os.environ if env is None else env
+        kept = process.environment() if env is None else env
         self._env = {name: value for name, value in kept.items() if not name.startswith(_CLUSTER_SETTINGS)}
         self._env["KUBECONFIG"] = str(kubeconfig) if kubeconfig else os.devnull
 

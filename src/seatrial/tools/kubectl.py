@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seatrial.process import Completed, run
+from seatrial.process import Completed, environment, run
 
 
 @dataclass(frozen=True)
@@ -66,4 +65,4 @@ class Kubectl:
     @property
     def env(self) -> dict[str, str]:
         # Loopback and private addresses are not behind the machine's proxy, whatever its settings say.
-        return {**os.environ, "NO_PROXY": "*", "no_proxy": "*"} if self.kubeconfig else dict(os.environ)
+        return environment(NO_PROXY="*", no_proxy="*") if self.kubeconfig else environment()

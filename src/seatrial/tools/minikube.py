@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seatrial.errors import ClusterError
-from seatrial.process import Background, Completed, run
+from seatrial.process import Background, Completed, environment, run
 
 START_SECONDS = 600.0
 SHORT_SECONDS = 120.0
@@ -161,7 +161,7 @@ class Minikube:
         self.home = home
         self.kubeconfig = kubeconfig
         self.env = {
-            **os.environ,
+            **environment(),
             **engine_env,
             "PATH": os.pathsep.join([*(str(folder) for folder in programs), os.environ.get("PATH", os.defpath)]),
             "MINIKUBE_HOME": str(home),

@@ -8,7 +8,6 @@ It must be used in the thread that opened it.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, R
 
 from seatrial.app import App, Journey, Step
 from seatrial.errors import ToolchainError
+from seatrial.process import environment
 from seatrial.trials import users
 from seatrial.trials.database import Database
 from seatrial.verdict import Evidence, Fault
@@ -256,7 +256,7 @@ def visitor(world: World, profiles: Profiles | None = None, *, address: str = ""
                 executable_path=program,
                 args=[*_QUIET, f"--host-resolver-rules={rules}"],
                 # the edge is on loopback, and the headless shell takes the machine's proxy in spite of --no-proxy-server
-                env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+                env={name: value for name, value in environment().items() if not name.lower().endswith("_proxy")},
             )
         except Error as error:
             said = _first_lines(error.message)

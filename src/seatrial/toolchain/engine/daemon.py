@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seatrial.process import Background
+from seatrial.process import Background, environment
 from seatrial.toolchain.engine import enter
 from seatrial.toolchain.engine.places import Places
 
@@ -67,8 +67,8 @@ def binds(places: Places, machine: Path) -> list[list[str]]:
 
 
 def _environment(places: Places) -> dict[str, str]:
-    passed = {name: value for name, value in os.environ.items() if name.upper() in PROXIES}
-    passed |= {name: value for name, value in os.environ.items() if name in CERTIFICATES and _seen_inside(value)}
+    passed = {name: value for name, value in environment().items() if name.upper() in PROXIES}
+    passed |= {name: value for name, value in environment().items() if name in CERTIFICATES and _seen_inside(value)}
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "NOTIFY_SOCKET": str(places.ready), **passed}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import time
@@ -85,7 +84,7 @@ def command(mmdebstrap: Path, target: Path, settings: RegistrySettings) -> list[
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    return process.environment(LC_ALL="C.UTF-8", DEBIAN_FRONTEND="noninteractive")
 
 
 def _progress(say: Callable[[str], None], started: float) -> Callable[[str], None]:

@@ -7,7 +7,6 @@ how each test of its own suite ends where it runs as local processes. tests/app 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
@@ -149,7 +148,7 @@ def run_suite(suite: Path, url: str, host: str, results: Path) -> process.Comple
     """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={results}"]
     env = {
-        **os.environ,
+        **process.environment(),
         "PARITY_URL": url,
         "PARITY_HOST": host,
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
