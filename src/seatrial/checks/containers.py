@@ -209,7 +209,7 @@ def is_error(line: str) -> bool:
 def seconds_of(text: Any) -> float | None:
     """Seconds since 1970 of an ISO 8601 time in UTC; None where it is none, or says another zone or nothing of one."""
     try:
-        moment = datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        moment = datetime.datetime.fromisoformat(str(text))
     except ValueError:
         return None
     return moment.timestamp() if moment.utcoffset() == datetime.timedelta(0) else None

@@ -249,6 +249,26 @@ class Helm:
 
     # on the cluster
 
+    def template_live(
+        self,
+        chart: Path,
+        *,
+        release: str,
+        namespace: str,
+        values: Sequence[Path] = (),
+        overrides: Mapping[str, Any] | None = None,
+    ) -> str:
+        """What the chart renders, hooks left out, where the cluster answers what its templates look up.
+
+        Raises:
+            ChartError: it does not render.
+        """
+        argv = ["template", release, str(chart), "--namespace", namespace, "--dry-run=server", "--no-hooks"]
+        done = self._run([*argv, *_values(values, overrides)], timeout=RENDER_SECONDS, overrides=overrides, check=False)
+        if done.returncode != 0:
+            raise explain(done.stderr, chart)
+        return done.stdout
+
     def install(
         self,
         release: str,

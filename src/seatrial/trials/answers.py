@@ -332,7 +332,7 @@ def _freshness_faults(subject: str, pair: list[Mapping[str, Any]], skew: float) 
 def _seconds(text: Any) -> float | None:
     """Seconds since 1970 of an ISO 8601 time; None where it is none or has no zone."""
     try:
-        moment = datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        moment = datetime.datetime.fromisoformat(str(text))
     except ValueError:
         return None
     return moment.timestamp() if moment.tzinfo else None

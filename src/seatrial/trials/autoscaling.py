@@ -113,7 +113,7 @@ def _facts(item: Mapping[str, Any], component: str) -> dict[str, Any]:
 def _between(earlier: str, later: str | None) -> float | None:
     if later is None:
         return None
-    times = [datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (earlier, later)]
+    times = [datetime.datetime.fromisoformat(text) for text in (earlier, later)]
     return (times[1] - times[0]).total_seconds()
 
 

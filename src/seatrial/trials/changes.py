@@ -8,7 +8,6 @@ beside trials that only look.
 from __future__ import annotations
 
 import copy
-import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +16,10 @@ from typing import Any
 
 import yaml
 
-from seatrial import process
 from seatrial.chart import workloads
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.waiting import rolled_out
-from seatrial.errors import ClusterError, SeatrialError
+from seatrial.errors import ChartError, ClusterError, SeatrialError
 from seatrial.tools.kube import Object, WaitTimeout
 from seatrial.trials import live, settings
 from seatrial.trials.workloads import SERVING
@@ -30,7 +28,6 @@ from seatrial.world import World
 
 SUFFIX = "-settings"
 """Of the namespace."""
-RENDER_SECONDS = 60.0
 GONE_SECONDS = 60.0
 REFUSED_SECONDS = 30.0
 """How long is waited for the kubelet to say that a key is missing."""
@@ -138,7 +135,7 @@ class Stand:
         self._bring_secrets(entry)
         try:
             objects = self._render({})
-        except ClusterError as error:
+        except ChartError as error:
             return {"refused": error.message}
         self._apply(objects, without=entry)
 
@@ -218,22 +215,16 @@ class Stand:
             self.kube.create({**item, "data": data}, self.namespace)
 
     def _render(self, overrides: Mapping[str, Any]) -> list[Object]:
-        """What the chart renders for this namespace, the cluster being asked for what it looks up.
-
-        Raises:
-            ClusterError: it does not render; with Helm's words.
-        """
-        app, cluster = self.world.app, self.world.cluster
-        argv = [
-            self.world.toolchain.tool("helm").path, "template", app.chart.release, app.path(app.chart.path),
-            "--namespace", self.namespace, "--kubeconfig", cluster.kubeconfig, "--kube-context", cluster.context,
-            "--dry-run=server", "--no-hooks", *(part for path in app.chart.values for part in ("--values", app.path(path))),
-            "--values", "-",
-        ]  # fmt: skip
-        done = process.run([str(part) for part in argv], timeout=RENDER_SECONDS, check=False, input=json.dumps(overrides))
-        if done.returncode != 0:
-            raise ClusterError(" ".join(done.stderr.split())[-400:])
-        return [item for item in yaml.safe_load_all(done.stdout) if item]
+        """What the chart renders for this namespace; raises ChartError where it does not."""
+        app = self.world.app
+        text = self.world.helm.template_live(
+            app.path(app.chart.path),
+            release=app.chart.release,
+            namespace=self.namespace,
+            values=[app.path(path) for path in app.chart.values],
+            overrides=overrides,
+        )
+        return [item for item in yaml.safe_load_all(text) if item]
 
     def _apply(self, objects: Sequence[Object], *, without: Mapping[str, Any] | None = None) -> None:
         for item in objects:

@@ -433,7 +433,7 @@ def _seconds_up(world: World) -> float:
     ]
     if not started:
         return 0.0
-    return (datetime.now(UTC) - datetime.fromisoformat(max(started).replace("Z", "+00:00"))).total_seconds()
+    return (datetime.now(UTC) - datetime.fromisoformat(max(started))).total_seconds()
 
 
 def errors_in(lines: Iterable[str]) -> dict[str, Any]:

@@ -78,6 +78,19 @@ def test_without_a_kubeconfig_no_cluster_is_reached(fake: Fake) -> None:
     assert fake.heard["env"] == {"KUBECONFIG": "/dev/null"}
 
 
+def test_template_live_asks_the_cluster_and_says_why_a_chart_refuses(helm: Helm, fake: Fake) -> None:
+    fake.says("---\nkind: X\n")
+    assert (
+        helm.template_live(Path("c"), release="r", namespace="n", values=[Path("a.yaml")], overrides={"x": 1}) == "---\nkind: X\n"
+    )
+    argv = fake.heard["argv"]
+    assert argv[:3] == ["template", "r", "c"] and {"--dry-run=server", "--no-hooks", "--kube-context"} <= set(argv)
+    assert fake.heard["env"]["KUBECONFIG"] == "/run/kubeconfig"
+    fake.says(stderr="Error: execution error at (c/templates/secret.yaml:3:8): secrets.token is required\n", code=1)
+    with pytest.raises(ChartError, match=r"secrets\.token is required"):
+        helm.template_live(Path("c"), release="r", namespace="n")
+
+
 def test_template_gives_values_and_overrides_in_order(helm: Helm, fake: Fake) -> None:
     fake.says("---\nkind: X\n", stderr="engine.go: note\n")
     text = helm.template(
