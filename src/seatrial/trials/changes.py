@@ -19,7 +19,8 @@ import yaml
 from seatrial.chart import workloads
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.waiting import rolled_out
-from seatrial.errors import ChartError, ClusterError, SeatrialError
+from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools.helmfaults import ChartError
 from seatrial.tools.kube import Object, WaitTimeout
 from seatrial.trials import live, settings
 from seatrial.trials.workloads import SERVING
