@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -192,12 +192,11 @@ def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:
     Raises:
         ConfigError: a file is invalid, an id is used twice, or ``needs`` names an unknown criterion or goes round in a circle.
     """
-    folder = Path(str(resources.files("seatrial") / "catalogue"))
     files: dict[str, Path] = {}
     milestones: list[Milestone] = []
-    for path in sorted(folder.glob("m[1-5].yaml")):
-        milestones.append(yamlfile.parse(path, Milestone))
-        _claim(files, path, milestones[-1].criteria)
+    for path, milestone in _shipped():
+        milestones.append(milestone)
+        _claim(files, path, milestone.criteria)
     for path in extra:
         own = yamlfile.parse(path, TeamCriteria)
         _claim(files, path, own.criteria)
@@ -207,6 +206,13 @@ def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:
     catalogue = Catalogue(milestones)
     _check_needs(catalogue, files)
     return catalogue
+
+
+@cache
+def _shipped() -> tuple[tuple[Path, Milestone], ...]:
+    """The milestones' files, which do not change while seatrial runs."""
+    folder = Path(str(resources.files("seatrial") / "catalogue"))
+    return tuple((path, yamlfile.parse(path, Milestone)) for path in sorted(folder.glob("m[1-5].yaml")))
 
 
 def _claim(files: dict[str, Path], path: Path, criteria: Iterable[Criterion]) -> None:

@@ -12,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from seatrial.checks.markdown import tokens_of
 from seatrial.errors import Place
 from seatrial.tools.hadolint import Finding, Level
 
@@ -54,7 +54,7 @@ def _fault(target: str, file: Path, root: Path, is_there: Callable[[Path], bool]
 
 def _links(text: str) -> Iterator[tuple[int, str]]:
     """Line, where its paragraph begins, and target of each link and image."""
-    for block in _tokens(text):
+    for block in tokens_of(text):
         for token in block.children or ():
             target = token.attrGet("href") or token.attrGet("src")
             if target and block.map:
@@ -66,7 +66,7 @@ def anchors(file: Path) -> frozenset[str]:
     """What can stand behind ``#`` to name a part of a document: its headings as GitHub names them, and anchors in HTML."""
     text = file.read_text(encoding="utf-8")
     found: dict[str, int] = {}
-    blocks = _tokens(text)
+    blocks = tokens_of(text)
     for opening, block in pairwise(blocks):
         if opening.type == "heading_open":
             name = _NOT_IN_ANCHOR.sub("", _words(block).strip().lower()).replace(" ", "-")
@@ -79,7 +79,3 @@ def anchors(file: Path) -> frozenset[str]:
 def _words(block: Token) -> str:
     """Text of a heading, without its markup."""
     return "".join(token.content for token in block.children or () if token.type in ("text", "code_inline"))
-
-
-def _tokens(text: str) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse(text)

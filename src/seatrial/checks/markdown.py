@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -123,6 +124,12 @@ class Page:
             yield from section.text
 
 
+@lru_cache(maxsize=512)
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """What a document consists of; several judges ask for the same. Nobody may change it."""
+    return tuple(MarkdownIt("commonmark").enable("table").parse(text))
+
+
 def read_page(path: Path) -> Page:
     """Parse a document.
 
@@ -130,7 +137,7 @@ def read_page(path: Path) -> Page:
         OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
     """
-    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
+    tokens = tokens_of(path.read_text(encoding="utf-8"))
     inline = [token for token in tokens if token.type == "inline"]
     return Page(
         path=path,
@@ -161,7 +168,7 @@ def _line(token: Token) -> int:
     return token.map[0] + 1 if token.map else 1
 
 
-def _sections(tokens: list[Token]) -> Iterator[Section]:
+def _sections(tokens: Sequence[Token]) -> Iterator[Section]:
     title, level, line = "", 0, 1
     text: list[Span] = []
     for before, token in pairwise([Token("", "", 0), *tokens]):
@@ -175,7 +182,7 @@ def _sections(tokens: list[Token]) -> Iterator[Section]:
     yield Section(title, level, line, tuple(text))
 
 
-def _tables(tokens: list[Token]) -> Iterator[Table]:
+def _tables(tokens: Sequence[Token]) -> Iterator[Table]:
     columns: list[str] = []
     cells: list[Token] = []
     rows: list[Row] = []

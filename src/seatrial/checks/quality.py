@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,11 +71,18 @@ def observe_workflows(world: World) -> Linted:
 def observe_documents(world: World) -> Linted:
     """The links of every Markdown file."""
     repository = Repository.of(world.app)
-    held = {(repository.root / name).resolve() for name in repository.names}
-    held |= {folder for path in held for folder in path.parents if folder.is_relative_to(repository.root.resolve())}
+    held = held_by(repository.root, repository.names)
     files = repository.documents
     found = [finding for file in files for finding in links.broken(file, repository.root, held.__contains__)]
     return Linted("the link check", "Markdown files", files, tuple(found))
+
+
+def held_by(root: Path, names: Iterable[str]) -> frozenset[Path]:
+    """Files and the folders that they lie in, links followed."""
+    top = root.resolve()
+    paths = {top / name for name in names}
+    files = {path.resolve() if path.is_symlink() else path for path in paths}
+    return frozenset(files | {folder for path in files for folder in path.parents if folder.is_relative_to(top)})
 
 
 def judge_linted(seen: Linted) -> Verdict:

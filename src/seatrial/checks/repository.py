@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 from seatrial.app import App
@@ -37,7 +37,7 @@ class Repository:
     def of(cls, app: App) -> Repository:
         images = [part.image for part in app.built().values()]
         built = [app.path(image.context) / image.dockerfile for image in images if image.context is not None]
-        return cls(app.root, tuple(files_of(app.root)), tuple(built))
+        return _known(app.root, tuple(files_of(app.root)), tuple(built))
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
@@ -48,41 +48,47 @@ class Repository:
         own = [path for path in paths if not NOT_JUDGED & set(path.parts) and not packed & set(path.parents)]
         return tuple(self.root / path for path in own if (self.root / path).is_file())
 
-    @property
+    @cached_property
     def dockerfiles(self) -> tuple[Path, ...]:
         return _unique([*self.built, *(path for path in self.files if _DOCKERFILE.fullmatch(path.name))])
 
-    @property
+    @cached_property
     def scripts(self) -> tuple[Path, ...]:
         """Shell scripts, by suffix or first line."""
         return tuple(path for path in self.files if path.suffix in (".sh", ".bash", ".ksh", ".dash") or _begins(path, _SHELL))
 
-    @property
+    @cached_property
     def programs(self) -> tuple[Path, ...]:
         """Whatever is run by its name: shell scripts, and files that name their interpreter."""
         return _unique([*self.scripts, *(path for path in self.files if _begins(path, re.compile(rb"#!\s*/")))])
 
-    @property
+    @cached_property
     def yaml(self) -> tuple[Path, ...]:
         """YAML files; templates of charts are none before they are rendered."""
         templates = {path.parent / "templates" for path in self.files if path.name == CHART}
         found = [path for path in self.files if path.suffix in (".yaml", ".yml")]
         return tuple(path for path in found if not templates & set(path.parents))
 
-    @property
+    @cached_property
     def workflows(self) -> tuple[Path, ...]:
         """Workflows of GitHub; it looks for them in one folder."""
         return tuple(path for path in self.yaml if path.parent == self.root / ".github" / "workflows")
 
-    @property
+    @cached_property
     def documents(self) -> tuple[Path, ...]:
         """Markdown."""
         return tuple(path for path in self.files if path.suffix.lower() in (".md", ".markdown"))
 
-    @property
+    @cached_property
     def tests(self) -> tuple[Path, ...]:
         """Files of tests, by their name or that of a folder above."""
         return tuple(path for path in self.files if _is_test(path.relative_to(self.root)))
+
+
+@lru_cache(maxsize=8)
+def _known(root: Path, names: tuple[str, ...], built: tuple[Path, ...]) -> Repository:
+    """One for all judges, so that files are sorted out once."""
+    return Repository(root, names, built)
 
 
 def _is_test(path: Path) -> bool:

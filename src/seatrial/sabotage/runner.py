@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from seatrial import process
 from seatrial.errors import ExitCode
 from seatrial.gate import from_data
 from seatrial.journal import replay
-from seatrial.sabotage import miswirings, tables
+from seatrial.sabotage import forks, miswirings, tables
 from seatrial.sabotage.checked import judge_all
 from seatrial.sabotage.live import LIVE
 from seatrial.sabotage.model import Fault, Miswiring, Sabotage, SabotageError, chosen
@@ -32,10 +31,9 @@ from seatrial.verdict import Outcome, Verdict, worst
 
 CATALOGUE: tuple[Sabotage, ...] = (*STATIC, *LIVE)
 WIRING = miswirings.load()
-AT_ONCE = 2
 SLOW = {"M3-RENDER-04": "test_every_value_can_be_overridden"}
 """Static criteria that take longer than all others together, with their test: judged only with faults that are about them."""
-STATIC_SECONDS, LIVE_SECONDS, SWEEP_SECONDS = 300.0, 1800.0, 300.0
+LIVE_SECONDS, SWEEP_SECONDS = 1800.0, 300.0
 HEALTHY = "healthy"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".tox", "node_modules", "reports", "__pycache__", ".*_cache")
 """Of a folder that is in no git repository."""
@@ -125,7 +123,7 @@ def _between_files(root: Path, wanted: Iterable[Fault]) -> bool:
 
 def _keep(copy: Path, root: Path) -> Path | None:
     """Bring the reports of a run that did not see its fault to where they outlive the copy."""
-    made, kept = copy.parent / "reports", root / "reports" / "sabotage" / copy.parent.name
+    made, kept = _reports(copy), root / "reports" / "sabotage" / copy.parent.name
     if not made.is_dir():
         return None
     shutil.rmtree(kept, ignore_errors=True)
@@ -173,15 +171,7 @@ def copy_application(root: Path, target: Path) -> None:
 def run_all(copies: Mapping[str, Path], faults: Sequence[Sabotage], reuse_cluster: str | None) -> dict[str, Result]:
     """Static runs side by side, then those that need a cluster one after another on the same one: each wants it for itself."""
     judged = {fault.name: {fault.criterion, *fault.beside} for fault in faults if fault.live}
-    still = [name for name in copies if name not in judged and name != f"{HEALTHY}-live"]
-    about = {fault.name: {fault.criterion, *fault.consequences} for fault in faults}
-
-    def judge(name: str) -> Result:
-        left_out = [test for criterion, test in SLOW.items() if criterion not in about.get(name, SLOW)]
-        return _run(copies[name], ["--static", *(["-k", f"not ({' or '.join(left_out)})"] if left_out else [])], STATIC_SECONDS)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = dict(zip(still, pool.map(judge, still), strict=True))
+    results = _run_static({fault.name: fault for fault in faults if not fault.live}, copies)
     if not judged:
         return results
     # the healthy copy comes first: it says whether the cluster is any good, and brings it up where none is given
@@ -202,18 +192,43 @@ def run_all(copies: Mapping[str, Path], faults: Sequence[Sabotage], reuse_cluste
     return results
 
 
+def _run_static(faults: Mapping[str, Sabotage], copies: Mapping[str, Path]) -> dict[str, Result]:
+    """Judge files: a healthy copy, and what the faults make of it."""
+    if not faults:
+        return {}
+    healthy = f"{HEALTHY}-static"
+    runs = {healthy: forks.Run(copies[healthy], _reports(copies[healthy]), ("--static",))}
+    for name, fault in faults.items():
+        left_out = [test for criterion, test in SLOW.items() if criterion not in (fault.criterion, *fault.consequences)]
+        selection = ("-k", f"not ({' or '.join(left_out)})") if left_out else ()
+        runs[name] = forks.Run(copies[name], _reports(copies[name]), ("--static", *selection))
+    ended = forks.run_all(healthy, runs)
+    return {
+        name: _result(run.reports, ended[name].code, ended[name].seconds, run.log.read_text(errors="replace"))
+        for name, run in runs.items()
+    }
+
+
 def _run(copy: Path, arguments: list[str], timeout: float) -> Result:
     """``seatrial run`` on a copy, in a process of its own: as anybody would run it."""
     began = time.monotonic()
-    reports = copy.parent / "reports"
-    done = _seatrial(["run", copy, "--reports", reports, *arguments], timeout)
+    done = _seatrial(["run", copy, "--reports", _reports(copy), *arguments], timeout)
     seconds = time.monotonic() - began
     print(f"[{seconds:6.1f} s] {copy.parent.name}: judged", flush=True)
+    return _result(_reports(copy), done.returncode, seconds, done.output)
+
+
+def _reports(copy: Path) -> Path:
+    return copy.parent / "reports"
+
+
+def _result(reports: Path, code: int, seconds: float, printed: str) -> Result:
+    """What a run that ended came to."""
     folders = [path for path in reports.glob("*") if path.is_dir() and not path.is_symlink()]
     verdicts, cluster = read_run(folders[0] / "journal") if len(folders) == 1 else ({}, "")
-    if done.returncode not in (ExitCode.OK, ExitCode.UNMET) or not verdicts:
-        said = " ".join(done.output.split())[-400:]
-        return Result(verdicts, seconds, cluster, f"the run ended with {done.returncode}: {said}")
+    if code not in (ExitCode.OK, ExitCode.UNMET) or not verdicts:
+        said = " ".join(printed.split())[-400:]
+        return Result(verdicts, seconds, cluster, f"the run ended with {code}: {said}")
     return Result(verdicts, seconds, cluster)
 
 

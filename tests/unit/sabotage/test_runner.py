@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.journal import Journal
-from seatrial.sabotage import runner
+from seatrial.sabotage import forks, runner
 from seatrial.sabotage.model import Edit, Sabotage
 from seatrial.sabotage.runner import Result, find, read_run, run_all
 from seatrial.verdict import Outcome, Verdict, blocked, failed, inconclusive, passed
@@ -117,3 +117,25 @@ def test_without_a_cluster_no_fault_is_tried(monkeypatch: pytest.MonkeyPatch):
 def test_faults_that_need_the_engine_alone_are_tried_without_a_cluster(monkeypatch: pytest.MonkeyPatch):
     calls, results = live(monkeypatch, "")
     assert [name for name, *_ in calls] == ["well", "ill"] and results.keys() == {"healthy-live", FAULT.name}
+
+
+def test_static_faults_are_judged_together_and_the_slow_test_only_with_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    given: dict[str, forks.Run] = {}
+
+    def run_all(healthy: str, runs: dict[str, forks.Run]) -> dict[str, forks.Ended]:
+        given.update(runs)
+        for run in runs.values():
+            run.log.parent.mkdir(parents=True, exist_ok=True)
+            run.log.write_text("no tests ran")
+        assert healthy == "healthy-static"
+        return {name: forks.Ended(5, 1.0) for name in runs}
+
+    monkeypatch.setattr(forks, "run_all", run_all)
+    slow = dataclasses.replace(FAULT, name="slow", criterion="M3-RENDER-04")
+    results = runner.run_all({name: tmp_path / name / "app" for name in ("healthy-static", "f", "slow")}, [FAULT, slow], None)
+    assert {name: run.arguments for name, run in given.items()} == {
+        "healthy-static": ("--static",),
+        "f": ("--static", "-k", "not (test_every_value_can_be_overridden)"),
+        "slow": ("--static",),
+    }
+    assert results["f"].trouble == "the run ended with 5: no tests ran"
