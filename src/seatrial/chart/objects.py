@@ -101,13 +101,14 @@ class ChartObject:
         return f"{self.kind} {self.name}"
 
 
-def parse(text: str, *, chart: Path, values: Sequence[Path] = ()) -> tuple[ChartObject, ...]:
+def parse(text: str, *, chart: Path, values: Sequence[Path] = (), twice: bool = False) -> tuple[ChartObject, ...]:
     """Objects of a stream that Helm rendered, in its order; the items of a ``List`` count as objects.
 
     Args:
         text: the stream, with Helm's ``# Source:`` lines.
         chart: the chart's folder; templates are below it.
         values: the values files that were given.
+        twice: of a key that is there twice, the later one wins; otherwise it is refused.
 
     Raises:
         ChartError: a document is no YAML, has a key twice, or is no Kubernetes object.
@@ -116,7 +117,7 @@ def parse(text: str, *, chart: Path, values: Sequence[Path] = ()) -> tuple[Chart
     for index, (first_line, part) in enumerate(_documents(text)):
         source = _SOURCE.search(part)
         template = chart.joinpath(*Path(source["file"]).parts[1:]) if source else chart
-        found += _objects(part, first_line, template, index, tuple(values))
+        found += _objects(part, first_line, template, index, tuple(values), twice)
     return tuple(found)
 
 
@@ -132,10 +133,12 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
         start = following
 
 
-def _objects(part: str, first_line: int, template: Path, index: int, values: tuple[Path, ...]) -> Iterator[ChartObject]:
+def _objects(
+    part: str, first_line: int, template: Path, index: int, values: tuple[Path, ...], twice: bool
+) -> Iterator[ChartObject]:
     above = first_line - 1
     try:
-        documents = [replace(document, line=document.line + above) for document in _read(part)]
+        documents = [replace(document, line=document.line + above) for document in _read(part, twice)]
     except StreamError as error:
         raise ChartError(
             f"renders something that cannot be used, at line {error.line + above} of the rendered stream: {error.problem}",
@@ -156,9 +159,9 @@ def _objects(part: str, first_line: int, template: Path, index: int, values: tup
 
 
 @lru_cache(maxsize=4096)
-def _read(part: str) -> tuple[Document, ...]:
+def _read(part: str, twice: bool) -> tuple[Document, ...]:
     """The documents of a part, which other renderings of the same chart mostly have word for word; nobody may change them."""
-    return tuple(read(part))
+    return tuple(read(part, twice=twice))
 
 
 @lru_cache(maxsize=4096)

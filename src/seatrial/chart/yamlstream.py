@@ -85,17 +85,18 @@ class Document:
         return self.line + line - _line(self._node)
 
 
-def read(text: str, *, first_line: int = 1) -> list[Document]:
+def read(text: str, *, first_line: int = 1, twice: bool = False) -> list[Document]:
     """All documents of a stream.
 
     Args:
         text: the stream.
         first_line: number of its first line.
+        twice: of a key that is there twice, the later one wins, as it does in the cluster.
 
     Raises:
         StreamError: it is no YAML, has a key twice, or is nested or aliased beyond measure.
     """
-    budget = _Budget()
+    budget = _Budget(twice=twice)
     documents: list[Document] = []
     loader = _Loader(text)
     try:
@@ -132,6 +133,7 @@ def _refuse_depth(text: str) -> None:
 @dataclass
 class _Budget:
     left: int = MAX_NODES
+    twice: bool = False
 
     def spend(self, node: yaml.Node, depth: int) -> None:
         self.left -= 1
@@ -160,7 +162,7 @@ def _mapping(node: yaml.MappingNode, budget: _Budget, depth: int) -> dict[str, A
                 merged = {**source, **merged} if isinstance(source, dict) else merged
             continue
         key = _key(key_node)
-        if key in own:
+        if key in own and not budget.twice:
             how = f", both times {SAME_TWICE}" if own[key] == value else "; the later one would win in silence"
             raise StreamError(f"the key {key} is there twice{how}", _line(key_node))
         own[key] = value

@@ -476,6 +476,8 @@ def _start(kitchen: Kitchen) -> Iterator[Finding]:
     """A script that the container starts and that may not be executed."""
     shipped = [each for stage in reversed(kitchen.file.ancestry()) for each in stage.instructions]
     started = [each for each in shipped if each.keyword in ("ENTRYPOINT", "CMD") and each.exec_form]
+    entries = [each for each in started if each.keyword == "ENTRYPOINT"]
+    started = entries or started  # beside an entry point, CMD is what it is given
     changed = " ".join(
         each.value for each in shipped if each.keyword == "RUN" and ("chmod" in each.value or "install" in each.value)
     )

@@ -6,8 +6,9 @@ stand in for them, so that the rest can be judged, and they are told.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -323,8 +324,14 @@ class Renderer:
                 place = Place(self._original(error.place.path)) if error.place else Place(self.chart.folder)
                 harmless = Group.HYGIENE if error.message.endswith(SAME_TWICE) else None
                 faults.append(OUTPUT.at(place, f"chart {self.chart.name}", error.message, group=harmless))
+                objects += self._all_the_same("\n" * line + part, files)
             line += part.count("\n")
         return objects, faults
+
+    def _all_the_same(self, text: str, files: tuple[Path, ...]) -> Iterator[ChartObject]:
+        """What the cluster makes of a document that has a key twice: others refer to it. Nothing of one that is no YAML."""
+        with contextlib.suppress(ChartError):
+            yield from (self._at_home(item) for item in parse(text, chart=self.folder, values=files, twice=True))
 
     def _at_home(self, item: ChartObject) -> ChartObject:
         home = self._original(item.template)

@@ -28,8 +28,8 @@ _SERVERS = {
     "redis": ("redis-server", "valkey-server", "docker-entrypoint.sh"),
 }
 _BITNAMI = {
-    "postgres": "/bitnami/postgresql", "mysql": "/bitnami/mysql", "mariadb": "/bitnami/mariadb", "mongo": "/bitnami/mongodb",
-    "redis": "/bitnami/redis/data",
+    "postgres": "/bitnami/postgresql/data", "mysql": "/bitnami/mysql/data", "mariadb": "/bitnami/mariadb/data",
+    "mongo": "/bitnami/mongodb/data/db", "redis": "/bitnami/redis/data",
 }  # fmt: skip
 _OFFICIAL = {"mysql": "/var/lib/mysql", "mariadb": "/var/lib/mysql", "mongo": "/data/db", "redis": "/data"}
 _APPEND_ONLY = re.compile(r"(?:--)?appendonly[\s=]+\"?yes")
@@ -58,7 +58,7 @@ def database(box: Box) -> Database | None:
         return None
     if "bitnami" in image.repository:
         folder = _BITNAMI[family]
-        return Database(family, (folder,), (folder,))
+        return Database(family, (folder,), ("/".join(folder.split("/")[:3]),))
     if family == "postgres":
         return _postgres(box, image)
     folder = _OFFICIAL[family]

@@ -45,7 +45,7 @@ class Service:
         namespace, name: by which it is called.
         ports: what it offers.
         chosen: its selector; None where it has none.
-        workloads: that the selector takes; the pods of hooks are none.
+        workloads: that the selector takes; the pods of hooks that end are none.
         headless: calls go straight to the pods, so the pods' own ports count.
         external: it is another name for a host elsewhere.
     """
@@ -99,8 +99,13 @@ def read_services(shelf: Shelf, pods: Index[Workload]) -> Iterable[Service]:
 
 
 def _behind(item: ChartObject, selected: Iterable[Workload]) -> Iterable[Workload]:
-    """Pods of hooks come and go: only a Service that is a hook itself can mean them."""
-    return (workload for workload in selected if item.hooks or not workload.item.hooks)
+    """Pods of hooks come and go, unless they belong to what goes on: only a Service that is a hook itself can mean them."""
+    return (workload for workload in selected if item.hooks or not _ends(workload.item))
+
+
+def _ends(item: ChartObject) -> bool:
+    """Whether a workload is a hook and over with it: a test, or something that runs once."""
+    return bool(item.hooks) and (item.kind in ("Pod", "Job") or any(hook.startswith("test") for hook in item.hooks))
 
 
 def _ports(item: ChartObject) -> Iterable[ServicePort]:

@@ -204,6 +204,7 @@ def test_a_script_that_may_not_be_executed(said: Callable[..., list[str]], repos
     files = {"Dockerfile": text, "run.sh": "#!/bin/sh\n"}
     assert said(files) == ["Dockerfile:5 D-EXECUTABLE it starts run.sh, whose file is not executable"]
     assert said({**files, "Dockerfile": text.replace("COPY run", "COPY --chmod=755 run")}) == []
+    assert said({**files, "Dockerfile": text.replace('["/app/run.sh"]', '["sh"]\nCMD ["/app/run.sh"]')}) == []
     assert said({**files, "Dockerfile": text.replace("USER", "RUN chmod +x /app/run.sh\nUSER")}) == []
     root = repository(files).root
     (root / "run.sh").chmod(0o755)

@@ -123,7 +123,7 @@ def test_what_can_be_read_of_a_stream_is_judged_all_the_same(show: Callable[...,
         "---\\n# Source: shop/templates/c.yaml\\njust: text\\n"
     )
     shown = show(f"print('{stream}')")
-    assert shown.rendered is not None and [item.kind for item in shown.rendered.objects] == ["ConfigMap"]
+    assert shown.rendered is not None and [item.kind for item in shown.rendered.objects] == ["Service", "ConfigMap"]
     assert [line.split()[0] for line in said(shown)] == ["C-OUTPUT", "C-OUTPUT"]
     assert "at line 5 of the rendered stream: the key kind is there twice" in said(shown)[0]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
-from seatrial.wiring.rule import Hit, at, either, rule
+from seatrial.wiring.rule import Hit, at, both, either, rule
 
 
 @rule(
@@ -29,14 +30,31 @@ def host(graph: Graph) -> Iterator[Hit]:
     A name of docker compose, of another release or with the wrong namespace does not resolve in the cluster. The pod starts,
     is perhaps even ready, and fails with the first request that needs the other side.
     """
+    elsewhere: list[Edge] = []
     for edge in graph.dangling(Relation.CALLS):
-        if edge.miss is not Miss.PORT:
+        if edge.miss is Miss.NAMESPACE and edge.beside[0] in graph.given.assumed:
+            elsewhere.append(edge)
+        elif edge.miss is not Miss.PORT:
             yield at(edge, _what(edge), "Each call there fails: the name does not resolve.", _mend(edge))
+    if elsewhere:  # where the chart is put, whoever installs it decides
+        more = [f"{edge.source.sort} {_name(edge)} of {edge.item.subject}" for edge in elsewhere[1:]]
+        what = f"{_held(elsewhere[0])} names {elsewhere[0].wanted}, whatever namespace the Service is installed in"
+        what += f", and so it is with {both(more)}" if more else ""
+        consequence = "Installed into any other namespace, each call there fails: the name does not resolve."
+        yield replace(at(elsewhere[0], what, consequence, _mend(elsewhere[0])), group=Group.WILL_BREAK)
+
+
+def _name(edge: Edge) -> str:
+    return str(edge.source).rpartition(" ")[2]
+
+
+def _held(edge: Edge) -> str:
+    """What holds the address."""
+    return f"{edge.source.sort} {_name(edge)}" if edge.source.sort in ("variable", "key") else f"the command of {edge.source}"
 
 
 def _what(edge: Edge) -> str:
-    name = str(edge.source).rpartition(" ")[2]
-    held = f"{edge.source.sort} {name}" if edge.source.sort in ("variable", "key") else f"the command of {edge.source}"
+    held = _held(edge)
     if edge.miss is Miss.NAMESPACE:
         return f"{held} names {edge.wanted}, but that Service is in the namespace {edge.beside[0]}"
     return f"{held} names {edge.wanted}, which no Service of the chart is called"

@@ -40,13 +40,17 @@ def namespace(graph: Graph) -> Iterator[Hit]:
     """
     rendering, second = graph.given.rendering, graph.given.second
     there = {(item.template, item.kind, item.namespace) for item in second.objects} if second is not None else set()
+    written: dict[str, list[ChartObject]] = {}
     for item in graph.shelf.objects:
         stays = second is not None and second.namespace != item.namespace and (item.template, item.kind, item.namespace) in there
         away = second is None and item.namespace != rendering.namespace
         if item.namespace and (stays or away) and item.kind in _TOGETHER and not _listed(graph, item):
-            release = second if second is not None and item.namespace == rendering.namespace else rendering
-            what = f"it is put into the namespace {item.namespace}, also where the release goes to {release.namespace}"
-            yield Hit(item, ("metadata", "namespace"), what, "Installed elsewhere, its pods and Services do not find each other.")
+            written.setdefault(item.namespace, []).append(item)
+    for name, items in written.items():  # one finding: they are mended together
+        release = second if second is not None and name == rendering.namespace else rendering
+        what = f"it is put into the namespace {name}, also where the release goes to {release.namespace}"
+        what += f", and so it is with {both(item.subject for item in items[1:])}" if len(items) > 1 else ""
+        yield Hit(items[0], ("metadata", "namespace"), what, "Installed elsewhere, its pods and Services do not find each other.")
 
 
 def _listed(graph: Graph, item: ChartObject) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation, Sort
-from seatrial.wiring.rule import Hit, at, either, rule
+from seatrial.wiring.rule import Hit, at, both, either, rule
 
 _SYMPTOMS = {
     "ConfigMap": "The pod hangs in CreateContainerConfigError or ContainerCreating, and the component never starts.",
@@ -43,6 +43,7 @@ def missing_object(graph: Graph) -> Iterator[Hit]:
 
     The chart must create it, or say in a value such as existingSecret that it is made beforehand.
     """
+    missed: dict[tuple[str, str], list[Edge]] = {}
     for kind, edge in _needed(graph):
         if edge.path[-2:-1] == ("imagePullSecrets",):  # images that everybody may pull need none
             if edge.miss in (Miss.OBJECT, Miss.NAMESPACE):
@@ -55,8 +56,25 @@ def missing_object(graph: Graph) -> Iterator[Hit]:
                 edge, f"{edge.wanted} is created, but in the namespace {edge.beside[0]}", symptom, "Create it where the pod is."
             )
         elif edge.miss is Miss.OBJECT:
-            there = f"There is {either(edge.beside)}. " if edge.beside else ""
-            yield at(edge, f"{edge.wanted} is created by nothing", symptom, there + missing_object.mend)
+            missed.setdefault((graph.shelf.namespace(edge.item), edge.wanted.partition(" key ")[0]), []).append(edge)
+    for (_, name), edges in missed.items():  # one finding: who makes it once has mended it for all
+        there = f"There is {either(edges[0].beside)}. " if edges[0].beside else ""
+        symptom = _SYMPTOMS.get(name.partition(" ")[0], "")
+        yield at(edges[0], f"{_wanted(name, edges)} is created by nothing{_others(edges)}", symptom, there + missing_object.mend)
+
+
+def _wanted(name: str, edges: Sequence[Edge]) -> str:
+    """What is missing, with the keys that are read of it."""
+    keys = list(dict.fromkeys(key for edge in edges if (key := edge.wanted.partition(" key ")[2])))
+    if not keys:
+        return name
+    return f"{name} key {keys[0]}" if len(keys) == 1 else f"{name} with the keys {both(keys)}"
+
+
+def _others(edges: Sequence[Edge]) -> str:
+    """Who else wants the same."""
+    others = list(dict.fromkeys(edge.item.subject for edge in edges))[1:]
+    return f"; {both(others)} {'needs' if len(others) == 1 else 'need'} it too" if others else ""
 
 
 @rule(
