@@ -52,7 +52,7 @@ class Database:
 
 def database(box: Box) -> Database | None:
     """The database that a container runs; None where it runs none, keeps nothing on purpose, or is only a client."""
-    image = _origin(box)
+    image = image_of(box)
     family = next((family for family, names in _FAMILIES.items() if image.last in names), None)
     if family is None or not _serves(box, family):
         return None
@@ -76,7 +76,7 @@ def keeper(workload: Workload, box: Box, found: Database) -> tuple[Mount | None,
     return None, None
 
 
-def _origin(box: Box) -> ImageName:
+def image_of(box: Box) -> ImageName:
     """The image that tells what it is: its own name, else the one that its Dockerfile starts from."""
     own = box.image
     known = any(own.last in names for names in _FAMILIES.values())

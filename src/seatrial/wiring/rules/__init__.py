@@ -8,6 +8,7 @@ from seatrial.wiring.rules import (
     images,
     ingress,
     lifecycle,
+    logins,
     names,
     network,
     probes,
@@ -20,7 +21,8 @@ from seatrial.wiring.rules import (
 )
 
 FAMILIES = (
-    services, addresses, references, variables, secrets, probes, scaling, storage, network, ingress, names, images, lifecycle,
+    services, addresses, references, variables, secrets, probes, scaling, storage, logins, network, ingress, names, images,
+    lifecycle,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(each for family in FAMILIES for each in vars(family).values() if isinstance(each, Rule))
 """All rules, family by family, in the order of their modules."""
