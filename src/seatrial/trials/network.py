@@ -19,11 +19,12 @@ from typing import Any
 from seatrial.app import App
 from seatrial.chart import workloads
 from seatrial.chart.objects import ChartObject
+from seatrial.chart.policies import Decision, Endpoint, decide, pod_endpoint
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
-from seatrial.trials import live, probe_pod
+from seatrial.trials import live, matrix, probe_pod
 from seatrial.trials.answers import attach_sources, helper_labels
 from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN, Reach, Source
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -44,6 +45,9 @@ EFFECT_SECONDS = 20.0
 SETTLE_SECONDS = 0.5
 """Between two tries whether a policy has reached the node, which sends no event."""
 
+POLICIES = threading.Lock()
+"""Held by whoever lifts the application's policies for a while, or measures while they are in force."""
+
 Cell = tuple[str, str, int]
 """From, to, port."""
 
@@ -53,7 +57,8 @@ def observe_matrix(world: World) -> dict[str, Any]:
     """All sources against all destinations and ports, under control and under the application's policies.
 
     Returns:
-        ``cells`` (from, to, port, control, found: outcomes; how), ``routes`` (declared: from, to, port), ``passes``,
+        ``cells`` (from, to, port, control, found: outcomes; how; derived: what the policies say when they are evaluated, and
+        derived_how), ``routes`` (declared: from, to, port), ``picture`` (artefact), ``passes``,
         ``policies`` (default-deny ones with their types), ``unrendered`` (jobs of seatrial.yaml that the chart does not render),
         ``left`` (ephemeral containers that could not be stopped), ``outside`` (whether a listener stood outside the cluster).
     """
@@ -68,14 +73,19 @@ def observe_matrix(world: World) -> dict[str, Any]:
         ):
             sources = {**attach_sources(world), **helpers}
             targets = _targets(app, listeners, helpers[STRANGER])
-            with outside_listener(cluster) as outside:
+            with outside_listener(cluster) as outside, POLICIES:
                 targets += [(OUTSIDE, address, port) for address, port in outside]
                 cells, control, found = _both(kube, app, sources, targets, passes)
+                ends = {**listeners, STRANGER: helpers[STRANGER]}
+                derived = _derived(kube, sources, ends, [address for address, _ in outside], cells)
     finally:
         left = probe_pod.detach(cluster, kube, list(listeners.values()))
+    rows = [_row(cell, control[cell], [result[cell] for result in found], derived[cell]) for cell in cells]
+    routes = [(route.source, route.target, route.port) for route in app.routes]
     return {
-        "cells": [_row(cell, control[cell], [result[cell] for result in found]) for cell in cells],
-        "routes": [{"from": route.source, "to": route.target, "port": route.port} for route in app.routes],
+        "cells": rows,
+        "routes": [{"from": source, "to": target, "port": port} for source, target, port in routes],
+        "picture": world.artefact("connections.svg", matrix.draw(rows, routes)),
         "components": list(app.components),
         "passes": passes,
         "policies": [_policy(item) for item in kube.find("NetworkPolicy", app.namespace)],
@@ -86,7 +96,7 @@ def observe_matrix(world: World) -> dict[str, Any]:
     }
 
 
-def _row(cell: Cell, control: Reach, found: Sequence[Reach]) -> dict[str, Any]:
+def _row(cell: Cell, control: Reach, found: Sequence[Reach], derived: Decision) -> dict[str, Any]:
     return {
         "from": cell[0],
         "to": cell[1],
@@ -95,6 +105,8 @@ def _row(cell: Cell, control: Reach, found: Sequence[Reach]) -> dict[str, Any]:
         "control_how": control.how,
         "found": [one.outcome for one in found],
         "how": [one.how for one in found],
+        "derived": REACHED if derived.allowed else DENIED,
+        "derived_how": str(derived),
     }
 
 
@@ -247,11 +259,11 @@ def _both(
     """The control, then, as soon as the application's own policies are in force again, the passes."""
 
     def probe(only: Collection[Cell] | None = None) -> dict[Cell, Reach]:
-        return _probe(kube, sources, targets, only)
+        return probe_all(kube, sources, targets, only)
 
     with allow_all(kube, app.namespace):
-        control = _settled(probe, lambda cell: True)
-    first = _settled(probe, lambda cell: allowed(app.routes, cell))
+        control = settled(probe, lambda cell: True)
+    first = settled(probe, lambda cell: allowed(app.routes, cell))
     return list(control), control, [first, *(probe() for _ in range(passes - 1))]
 
 
@@ -260,7 +272,7 @@ def allowed(routes: Sequence[Any], cell: Cell) -> bool:
     return any((route.source, route.target, route.port) == cell for route in routes)
 
 
-def _settled(
+def settled(
     probe: Callable[[Collection[Cell] | None], dict[Cell, Reach]], expected: Callable[[Cell], bool]
 ) -> dict[Cell, Reach]:
     """Probe until the policy that was just changed has reached every pod: what is not as expected is tried again for a while."""
@@ -274,7 +286,7 @@ def _settled(
     return result
 
 
-def _probe(
+def probe_all(
     kube: Kube, sources: Mapping[str, Source], targets: Sequence[tuple[str, str, int]], only: Collection[Cell] | None
 ) -> dict[Cell, Reach]:
     """One exec per source, side by side; only the stranger is asked to leave the cluster. ``only``: these cells and no others."""
@@ -296,6 +308,20 @@ def _probe(
 
     with ThreadPoolExecutor(len(sources)) as pool:
         return {cell: reach for part in pool.map(from_one, sources) for cell, reach in part.items()}
+
+
+def _derived(
+    kube: Kube, sources: Mapping[str, Source], targets: Mapping[str, Source], outside: Sequence[str], cells: Iterable[Cell]
+) -> dict[Cell, Decision]:
+    """What the policies that are in force now say of each cell, when they are evaluated."""
+    spaces = {source.namespace for source in (*sources.values(), *targets.values())}
+    pods = {(space, pod["metadata"]["name"]): pod for space in spaces for pod in kube.find("Pod", space)}
+    found = [policy for space in spaces for policy in kube.find("NetworkPolicy", space)]
+    labels = {space: workloads.labels_of(kube.read("Namespace", space) or {}) for space in spaces}
+    senders = {name: pod_endpoint(pods[source.namespace, source.pod], name) for name, source in sources.items()}
+    receivers = {name: pod_endpoint(pods[source.namespace, source.pod], name) for name, source in targets.items()}
+    receivers[OUTSIDE] = Endpoint(OUTSIDE, tuple(outside))
+    return {cell: decide(found, labels, senders[cell[0]], receivers[cell[1]], cell[2]) for cell in cells}
 
 
 @contextmanager
@@ -357,7 +383,7 @@ def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
         f"{len(cells)} cells in {seen['passes']} passes: {allowed_cells} to be allowed, {len(cells) - allowed_cells} to be denied"
     )
     evidence = [
-        Evidence(text, data=cells),
+        Evidence(text, data=cells, artefact=seen.get("picture")),
         Evidence("the kubelet's own traffic, and a pod's traffic to itself, are no part of it"),
     ]
     evidence += [Evidence(f"an ephemeral container stays until its pod goes: {left}") for left in seen["left"]]
@@ -370,16 +396,19 @@ def _cell_faults(
     faults, unknown = [], []
     for cell in cells:
         subject = f"{cell['from']} -> {cell['to']}:{cell['port']}"
+        open_, policies = is_allowed(cell), f"by the policies: {cell['derived_how']}"
         if UNKNOWN in cell["found"]:
             unknown.append(f"{subject}: {cell['how'][cell['found'].index(UNKNOWN)]}")
-        elif is_allowed(cell):
-            if DENIED in cell["found"]:
-                how = cell["how"][cell["found"].index(DENIED)]
-                faults.append(Fault(subject, how, "a connection: the route is declared", "Open it in both directions' policies"))
-        elif REACHED in cell["found"]:
-            faults.append(Fault(subject, "connected", "denied: no route is declared", "Close it, or declare it in seatrial.yaml"))
-        elif cell["control"] != REACHED:
+        elif open_ and DENIED in cell["found"]:
+            how = f"{cell['how'][cell['found'].index(DENIED)]} ({policies})"
+            faults.append(Fault(subject, how, "a connection: the route is declared", "Open it in both directions' policies"))
+        elif not open_ and REACHED in cell["found"]:
+            how = f"connected ({policies})"
+            faults.append(Fault(subject, how, "denied: no route is declared", "Close it, or declare it in seatrial.yaml"))
+        elif not open_ and cell["control"] != REACHED:
             unknown.append(
                 f"{subject} was denied, but the control did not reach it either ({cell['control_how']}): nothing follows"
             )
+        elif cell["derived"] != (REACHED if open_ else DENIED):
+            unknown.append(f"{subject} is {cell['found'][0]}, although {policies}: the cluster does what no policy says")
     return faults, unknown

@@ -59,6 +59,23 @@ def test_a_route_that_was_not_probed_is_unknown(recorded: Recorded) -> None:
     assert judge_matrix(seen).outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_fault_says_what_the_policies_say(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "frontend", "postgres", 5432).update(
+        found=["reached"], how=["connected"], derived="reached", derived_how="ingress admitted by too-wide"
+    )
+    assert "found connected (by the policies: ingress admitted by too-wide)" in judge_matrix(seen).reason
+
+
+def test_a_cluster_that_does_what_no_policy_says_is_not_believed(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "frontend", "postgres", 5432).update(derived="reached", derived_how="ingress admitted by too-wide")
+    verdict = judge_matrix(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "frontend -> postgres:5432 is denied, although by the policies: ingress admitted by too-wide" in verdict.reason
+    assert "the cluster does what no policy says" in verdict.reason
+
+
 def test_one_bad_pass_of_several_is_enough(recorded: Recorded) -> None:
     seen = recorded("network")
     seen["passes"] = 2

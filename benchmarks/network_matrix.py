@@ -1,0 +1,139 @@
+"""Times the probing of every pod from every pod, and holds what was seen against the policies' evaluation.
+
+    python benchmarks/network_matrix.py [--pods 27 80] [--cyclonus PROGRAM]
+
+Starts a cluster of its own (see `seatrial doctor` for what that needs) with that many pods in three namespaces, each listening on
+one port, under policies that let through some of the pairs. Goals: 27 pods in 3 s, and a time per probe that changes by no more
+than 20 % up to 80 pods. With `--cyclonus` that program probes as many pods of its own on the same cluster:
+`go install github.com/mattfenwick/cyclonus/cmd/cyclonus@v0.5.6`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import string
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from seatrial import process
+from seatrial.chart import workloads
+from seatrial.chart.policies import decide, pod_endpoint
+from seatrial.cluster.minikube import MinikubeProvider
+from seatrial.cluster.provider import Capability, Cluster, ClusterRequest
+from seatrial.toolchain import Toolchain
+from seatrial.toolchain.engine import connect
+from seatrial.tools.kube import Kube, Object
+from seatrial.trials import network, probe_pod
+from seatrial.trials.probe_pod import REACHED, UNKNOWN, Source
+
+PORT = 8080
+SPACES = ("bench-x", "bench-y", "bench-z")
+GOAL_PODS, GOAL_SECONDS, GOAL_SPREAD = 27, 3.0, 0.2
+DENY: Object = {"podSelector": {}, "policyTypes": ["Ingress"]}
+ADMIT: Object = {
+    "podSelector": {},
+    "policyTypes": ["Ingress"],
+    "ingress": [
+        {"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"kind": "even"}}}], "ports": [{"port": PORT}]}
+    ],
+}
+
+
+def main() -> None:
+    """Start a cluster, probe, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pods", type=int, nargs="+", default=[GOAL_PODS, 80])
+    parser.add_argument("--cyclonus", type=Path, help="its program")
+    arguments = parser.parse_args()
+    toolchain = Toolchain()
+    run_id = f"bench-{secrets.token_hex(3)}"
+    with connect(toolchain, say=print) as lease, tempfile.TemporaryDirectory(prefix="seatrial-bench-") as scratch:
+        cluster = MinikubeProvider().start(ClusterRequest(run_id, toolchain, Path(scratch), toolchain.cache, engine=lease.engine))
+        try:
+            cluster.capability(Capability.POLICY)  # waits until it is proven
+            figures = {count: ours(cluster, count) for count in arguments.pods}
+            theirs = cyclonus(arguments.cyclonus, cluster, GOAL_PODS) if arguments.cyclonus else None
+        finally:
+            cluster.close()
+    report(figures, theirs)
+
+
+def ours(cluster: Cluster, count: int) -> dict[str, float]:
+    """Probe all pairs of so many pods: seconds, probes, and how many were not as the policies say, or unknown."""
+    kube = Kube(cluster.kubeconfig, cluster.context)
+    load = os.getloadavg()[0]
+    for space in SPACES:
+        kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+        kube.wait("ServiceAccount", space, lambda known: True if "default" in known else None, what="an account", timeout=30)
+        for name, spec in {"deny": DENY, "admit": ADMIT}.items():
+            policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec}
+            kube.apply(policy, space)
+    pods = {}
+    for number in range(count):
+        labels = {"kind": "even" if number % 2 == 0 else "odd"}
+        pods[f"p{number}"] = (SPACES[number % 3], probe_pod.helper_pod(f"p{number}", labels, ports=[PORT]))
+    try:
+        with probe_pod.helpers(kube, pods) as sources:
+            targets = [(name, source.address, PORT) for name, source in sources.items()]
+            network.probe_all(kube, sources, targets[:1], None)  # the policies have reached the node, and the images its memory
+            began = time.monotonic()
+            seen = network.probe_all(kube, sources, targets, None)
+            seconds = time.monotonic() - began
+            wanted = expected(kube, sources)
+    finally:
+        for space in SPACES:
+            kube.delete("Namespace", space)
+            kube.wait_gone("Namespace", space, timeout=120)
+    wrong = sum(reach.outcome != UNKNOWN and (reach.outcome == REACHED) is not wanted[cell[:2]] for cell, reach in seen.items())
+    unknown = sum(reach.outcome == UNKNOWN for reach in seen.values())
+    return {"probes": len(seen), "seconds": seconds, "wrong": wrong, "unknown": unknown, "load": load}
+
+
+def expected(kube: Kube, sources: Mapping[str, Source]) -> dict[tuple[str, str], bool]:
+    """From, to -> whether the policies let it through."""
+    policies = [policy for space in SPACES for policy in kube.find("NetworkPolicy", space)]
+    labels = {space: workloads.labels_of(kube.read("Namespace", space) or {}) for space in SPACES}
+    ends = {pod["metadata"]["name"]: pod_endpoint(pod) for space in SPACES for pod in kube.find("Pod", space)}
+    return {(one, other): decide(policies, labels, ends[one], ends[other], PORT).allowed for one in sources for other in sources}
+
+
+def cyclonus(program: Path, cluster: Cluster, count: int) -> tuple[int, float]:
+    """Probes and seconds of cyclonus with as many pods of its own, once they stand."""
+    letters = ",".join(string.ascii_lowercase[: count // 3])
+    argv = [
+        program, "probe", "--context", cluster.context, "--server-namespace", "x,y,z", "--server-pod", letters,
+        "--server-port", "80", "--server-protocol", "tcp", "--probe-mode", "service-ip",
+    ]  # fmt: skip
+    environment = process.environment(KUBECONFIG=str(cluster.kubeconfig), NO_PROXY="*", no_proxy="*")
+    seconds = []
+    for _ in range(2):  # the first makes the pods
+        began = time.monotonic()
+        process.run([str(part) for part in argv], timeout=600, env=environment)
+        seconds.append(time.monotonic() - began)
+    return (count // 3 * 3) ** 2, seconds[1]
+
+
+def report(figures: Mapping[int, Mapping[str, float]], theirs: tuple[int, float] | None) -> None:
+    """A line for each number of pods, then what is compared."""
+    each = {count: 1000 * seen["seconds"] / seen["probes"] for count, seen in figures.items()}
+    for count, seen in figures.items():
+        print(
+            f"{count:4} pods: {seen['probes']:6.0f} probes in {seen['seconds']:6.2f} s, {each[count]:5.2f} ms each; "
+            f"{seen['wrong']:.0f} not as the policies say, {seen['unknown']:.0f} unknown (load before: {seen['load']:.1f})"
+        )
+    if GOAL_PODS in figures:
+        met = figures[GOAL_PODS]["seconds"] <= GOAL_SECONDS
+        print(f"{GOAL_PODS} pods: goal {GOAL_SECONDS:.0f} s: {'met' if met else 'MISSED'}")
+    spread = max(each.values()) / min(each.values()) - 1
+    verdict = "met" if spread <= GOAL_SPREAD else "MISSED"
+    print(f"time per probe differs by {100 * spread:.0f} %: goal {100 * GOAL_SPREAD:.0f} %: {verdict}")
+    if theirs and GOAL_PODS in figures:
+        print(f"cyclonus: {theirs[0]} probes in {theirs[1]:.2f} s, {theirs[1] / figures[GOAL_PODS]['seconds']:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()
