@@ -272,9 +272,7 @@ def allowed(routes: Sequence[Any], cell: Cell) -> bool:
     return any((route.source, route.target, route.port) == cell for route in routes)
 
 
-def settled(
-    probe: Callable[[Collection[Cell] | None], dict[Cell, Reach]], expected: Callable[[Cell], bool]
-) -> dict[Cell, Reach]:
+def settled(probe: Callable[[Collection[Cell] | None], dict[Cell, Reach]], expected: Callable[[Cell], bool]) -> dict[Cell, Reach]:
     """Probe until the policy that was just changed has reached every pod: what is not as expected is tried again for a while."""
     deadline = time.monotonic() + EFFECT_SECONDS
     result = probe(None)
