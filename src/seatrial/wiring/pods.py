@@ -142,8 +142,8 @@ class Workload:
 
     @property
     def lasting(self) -> bool:
-        """Whether its pods are meant to go on running: no Job, no hook."""
-        return self.item.kind in LASTING and not self.item.hooks
+        """Whether its pods are meant to go on running: no Job, and no hook that ends."""
+        return self.item.kind in LASTING and not passing(self.item)
 
     @property
     def component(self) -> str:
@@ -229,6 +229,11 @@ def _volumes(item: ChartObject, pod: Mapping[str, Any]) -> Iterable[Volume]:
     for index, entry in mappings(item.raw, "spec", "volumeClaimTemplates"):
         name = text(entry, "metadata", "name")
         yield Volume(name, "volumeClaimTemplates", "", False, ("spec", "volumeClaimTemplates", index))
+
+
+def passing(item: ChartObject) -> bool:
+    """Whether a workload is a hook and over with it: a test, or something that runs once."""
+    return bool(item.hooks) and (item.kind in ("Pod", "Job") or any(hook.startswith("test") for hook in item.hooks))
 
 
 def hook_weight(item: ChartObject) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath
 from seatrial.wiring.given import Given
-from seatrial.wiring.pods import Workload
+from seatrial.wiring.pods import Workload, passing
 from seatrial.wiring.reading import mapping, mappings, number, text
 from seatrial.wiring.selectors import Index, plain
 from seatrial.wiring.shelf import Shelf
@@ -100,12 +100,7 @@ def read_services(shelf: Shelf, pods: Index[Workload]) -> Iterable[Service]:
 
 def _behind(item: ChartObject, selected: Iterable[Workload]) -> Iterable[Workload]:
     """Pods of hooks come and go, unless they belong to what goes on: only a Service that is a hook itself can mean them."""
-    return (workload for workload in selected if item.hooks or not _ends(workload.item))
-
-
-def _ends(item: ChartObject) -> bool:
-    """Whether a workload is a hook and over with it: a test, or something that runs once."""
-    return bool(item.hooks) and (item.kind in ("Pod", "Job") or any(hook.startswith("test") for hook in item.hooks))
+    return (workload for workload in selected if item.hooks or not passing(workload.item))
 
 
 def _ports(item: ChartObject) -> Iterable[ServicePort]:

@@ -33,7 +33,7 @@ def host(graph: Graph) -> Iterator[Hit]:
     elsewhere: list[Edge] = []
     for edge in graph.dangling(Relation.CALLS):
         if edge.miss is Miss.NAMESPACE and edge.beside[0] in graph.given.assumed:
-            elsewhere.append(edge)
+            elsewhere += [edge] if edge.item.template not in graph.given.beside else []
         elif edge.miss is not Miss.PORT:
             yield at(edge, _what(edge), "Each call there fails: the name does not resolve.", _mend(edge))
     if elsewhere:  # where the chart is put, whoever installs it decides

@@ -54,6 +54,32 @@ def hook(graph: Graph) -> Iterator[Hit]:
             yield Hit(item, ("metadata", "annotations"), what, "The install fails, and nothing runs.")
 
 
+@rule(
+    "W-HOOK-LASTING",
+    criterion="M3-UP-01",
+    group=Group.WILL_BREAK,
+    example="""
+kind: Deployment
+metadata: {name: backend, annotations: {helm.sh/hook: "post-install,post-upgrade"}}
+""",
+    mend="Take the hook's annotations away; let pods wait in an initContainer for what must be there first.",
+)
+def lasting(graph: Graph) -> Iterator[Hit]:
+    """What goes on running is no hook.
+
+    Helm does not manage what hooks make. A Deployment or StatefulSet that is one is removed and made anew by each upgrade that
+    runs the hook, is never changed by one that does not, and stays when the release is uninstalled.
+    """
+    hooks = [each.item for each in graph.workloads if each.lasting and each.item.hooks]
+    own = [item for item in hooks if item.template not in graph.given.beside]
+    if own:  # one finding: who learns it of one mends them all
+        what = f"it is a hook of {both(sorted(own[0].hooks))} and goes on running"
+        what += f", and so it is with {both(item.subject for item in own[1:])}" if len(own) > 1 else ""
+        yield Hit(
+            own[0], ("metadata", "annotations"), what, "An upgrade takes it away until it is made anew, or never changes it."
+        )
+
+
 def _references(graph: Graph, workload: Workload) -> Iterator[Hit]:
     for reference in references(workload.item.raw):
         needed = graph.shelf.find(reference.kind, workload.namespace, reference.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph, Miss, Relation, Route, Sure
@@ -119,6 +119,7 @@ def cut(graph: Graph) -> Iterator[Hit]:
     for workload in dict.fromkeys(route.caller for route in graph.routes):
         yield from _names(graph, workload)
     yield from _from_outside(graph)
+    yield from _at_one_end(graph, {(caller, called) for caller, service, _ in seen for called in service.workloads})
 
 
 def _between(graph: Graph, route: Route) -> Iterator[Hit]:
@@ -159,6 +160,30 @@ def _cut(graph: Graph, route: Route, called: Workload, port: int, direction: str
     nearest = max(restricting, key=lambda policy: _nearness(graph, policy, other, direction))
     consequence = f"Each call from {route.caller.item.name} to {route.service.name} hangs until it times out."
     return Hit(nearest.item, ("spec", direction.lower()), what, consequence)
+
+
+def _at_one_end(graph: Graph, judged: Collection[tuple[Workload, Workload]]) -> Iterator[Hit]:
+    """What one policy lets out to certain pods, and none lets in there: a route that policies alone tell of."""
+    for policy in graph.policies.all:
+        for opening in policy.openings:
+            if opening.direction != "Egress" or policy.item.template in graph.given.beside:
+                continue
+            for called in _meant(graph, policy, opening):
+                callers = [each for each in policy.selected if each is not called and each.lasting]
+                for port in sorted(called.opens):
+                    closed = [each for each in callers if not graph.policies.passes(each, called, port, "Ingress")]
+                    known = any((each, called) in judged for each in closed)
+                    if closed == callers != [] and not known and opening.ports and opening.admits_port(port, called):
+                        who, there = both(graph.shelf.title(each.item) for each in closed), graph.shelf.title(called.item)
+                        what = f"it lets {who} out to {there} port {port}, where no policy lets anything of it in"
+                        consequence = f"Each call to {called.item.name} hangs until it times out."
+                        yield Hit(policy.item, opening.path, what, consequence)
+
+
+def _meant(graph: Graph, policy: Policy, opening: Opening) -> list[Workload]:
+    """The workloads that an opening names by their own labels."""
+    named = [peer for peer in opening.peers or () if peer.pods and (peer.pods["matchLabels"] or peer.pods["matchExpressions"])]
+    return [each for each in graph.workloads if each.lasting and any(graph.policies.admits(policy, peer, each) for peer in named)]
 
 
 def _nearness(graph: Graph, policy: Policy, other: Workload, direction: str) -> int:
