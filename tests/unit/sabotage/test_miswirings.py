@@ -90,7 +90,8 @@ def rendered(helm: Path, root: Path) -> str:
 
 
 def test_rendered_together_is_what_helm_renders_of_each_alone(helm: Path, tmp_path: Path):
-    faults = [each for each in FAULTS if templates_of(each, "helm-chart")][::12]
+    shown = [each for each in FAULTS if not each.rule.startswith("W-NAME")]  # a fixed name shows under another release only
+    faults = [each for each in shown if templates_of(each, "helm-chart")][::12]
     healthy = rendered(helm, ROOT)
     refused = Call("todo-app", "todo-app", (), "{}", "1.34.4")
     said = {TRIAL: healthy, refused: ChartError("it asks for a value", todo="")}
