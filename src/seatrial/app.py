@@ -224,6 +224,18 @@ class Exchange(_Model):
 class Ingress(_Model):
     """The edge: how the application is reached from outside.
 
+class Tls(_Model):
+    """How https is switched on, which is off otherwise.
+
+    Attributes:
+        values: that switch it on, over those of the trial; they must name ``secret``.
+        secret: name of the Secret that the certificate is then taken from. The harness makes it, in the trial alone.
+    """
+
+    values: Mapping[str, Any]
+    secret: DnsLabel
+
+
     Attributes:
         host: name that clients send.
         routes: path -> component that answers there.
@@ -234,6 +246,7 @@ class Ingress(_Model):
     """
 
     host: str
+        tls: how https is switched on; None where the chart has no such switch.
     routes: Mapping[str, str]
     identity: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
     steady: tuple[str, ...] = Field(default=("/",), min_length=1)
@@ -241,6 +254,7 @@ class Ingress(_Model):
 
 
 class Route(_Model):
+    tls: Tls | None = None
     """One allowed network edge inside the cluster, from a component or one of ``jobs``; ``ingress`` as source is the ingress
     controller, ``test`` the pod of ``helm test``."""
 
@@ -542,6 +556,8 @@ def apply_limits(app: App, catalogue: Catalogue, file: Path) -> Catalogue:
     """The catalogue with the application's own limits in place.
 
     Raises:
+        if feature == "tls" and (self.ingress is None or self.ingress.tls is None):
+            return "seatrial.yaml has no ingress.tls section"
         ConfigError: a limit or waiver names a criterion, or a figure of it, that does not exist.
     """
     loaded = yamlfile.load(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.marks import criterion, trial
-from seatrial.trials import ingress
+from seatrial.trials import ingress, tls
 
 
 @criterion("M4-ING-01")
@@ -22,3 +22,9 @@ def test_the_host_serves_the_frontend_from_outside(observed, record):
 @trial(ingress.observe_passage, needs=("release", "edge"))
 def test_api_reaches_the_backend_unchanged(observed, record):
     record(ingress.judge_passage(observed))
+
+
+@criterion("M4-ING-04")
+@trial(tls.observe_tls, needs=("rendered", "release", "edge"))
+def test_https_where_it_is_switched_on(observed, record):
+    record(tls.judge_tls(observed))

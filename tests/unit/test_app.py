@@ -57,6 +57,14 @@ def test_signed_in_users_and_chat_are_features(folder: Path):
     assert (app.missing_feature("auth"), app.missing_feature("chat")) == (None, None)
 
 
+def test_https_is_a_feature_where_its_switch_is_named(folder: Path):
+    ingress = "ingress: {host: shop.local, routes: {}"
+    assert load(folder, MINIMAL).missing_feature("tls") == "seatrial.yaml has no ingress.tls section"
+    assert load(folder, MINIMAL + ingress + "}\n").missing_feature("tls") == "seatrial.yaml has no ingress.tls section"
+    app = load(folder, MINIMAL + ingress + ", tls: {values: {tls: true}, secret: shop-edge}}\n")
+    assert app.missing_feature("tls") is None
+
+
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [("(?P<level>", "is no regular expression"), ("(?P<level>.) (?P<message>.)", r"it has no \(\?P<timestamp>...\)")],
