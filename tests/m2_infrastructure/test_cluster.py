@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seatrial.images import prove
 from seatrial.marks import criterion, trial
-from seatrial.trials import cluster, images
+from seatrial.trials import cluster, images, pulls
 
 
 @criterion("M2-CLUSTER-01")
@@ -47,3 +47,9 @@ def test_the_network_plugin_enforces_policies(observed, record):
 @trial(images.observe_running, needs=("release", "loaded"))
 def test_local_images_are_the_ones_that_run(observed, record):
     record(prove.judge_running_images(observed))
+
+
+@criterion("M2-IMG-02")
+@trial(pulls.observe_pulls, needs=("release", "loaded", "ingress", "metrics"))
+def test_nothing_is_pulled(observed, record):
+    record(pulls.judge_pulls(observed))
