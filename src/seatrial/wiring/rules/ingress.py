@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import annotations_of
@@ -56,10 +57,24 @@ def backend(graph: Graph) -> Iterator[Hit]:
             what = f"path {path} leads to {edge.wanted}, but that Service has port {either(edge.beside)}"
         elif edge.miss is Miss.NAMESPACE:
             what = f"path {path} leads to Service {edge.wanted}, which is in the namespace {edge.beside[0]}"
+        elif release := _release_of(graph, edge.wanted):  # whoever installs chooses the name
+            what = f"path {path} leads to Service {edge.wanted}, which is there only in a release called {release}"
+            yield replace(at(edge, what, "Under any other name whoever opens that path gets 503."), group=Group.WILL_BREAK)
+            continue
         else:
             what = f"path {path} leads to Service {edge.wanted}, which is not there"
             mend = f"There is {either(edge.beside)}. {backend.mend}"
         yield at(edge, what, "Whoever opens that path gets 503.", mend)
+
+
+def _release_of(graph: Graph, service: str) -> str:
+    """What a release must be called for a Service to have this name; empty where it has it under none."""
+    second = graph.given.second
+    for item in second.objects if second is not None else ():
+        end = item.name.removeprefix(second.release) if item.kind == "Service" and second is not None else ""
+        if end and end != item.name and service.endswith(end):
+            return service.removesuffix(end)
+    return ""
 
 
 @rule(
