@@ -181,9 +181,12 @@ def _at_one_end(graph: Graph, judged: Collection[tuple[Workload, Workload]]) -> 
 
 
 def _meant(graph: Graph, policy: Policy, opening: Opening) -> list[Workload]:
-    """The workloads that an opening names by their own labels."""
+    """The one workload that an opening names by its own labels; of several, nobody says that each is called."""
     named = [peer for peer in opening.peers or () if peer.pods and (peer.pods["matchLabels"] or peer.pods["matchExpressions"])]
-    return [each for each in graph.workloads if each.lasting and any(graph.policies.admits(policy, peer, each) for peer in named)]
+    found = [
+        each for each in graph.workloads if each.lasting and any(graph.policies.admits(policy, peer, each) for peer in named)
+    ]
+    return found if len(found) == 1 else []
 
 
 def _nearness(graph: Graph, policy: Policy, other: Workload, direction: str) -> int:
