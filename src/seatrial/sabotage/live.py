@@ -528,4 +528,54 @@ LIVE: tuple[Sabotage, ...] = (
         live=True,
         beside=("M2-SVC-02", "M5-LOG-01", "M5-LOG-02"),
     ),
+    Sabotage(
+        name="http-goes-on-beside-https",
+        milestone=4,
+        description="https is switched on, and nobody is led there: passwords still travel by http.",
+        criterion="M4-ING-04",
+        says="status 200, wanted 301 or 308",
+        edits=(
+            Edit(
+                "helm-chart/templates/ingress.yaml",
+                "  {{- with .Values.ingress.annotations }}\n",
+                "  {{- with merge (dict) .Values.ingress.annotations (.Values.ingress.tls.enabled | ternary "
+                '(dict "nginx.ingress.kubernetes.io/ssl-redirect" "false") (dict)) }}\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M4-ING-01", "M4-ING-02", "M4-ING-03"),
+    ),
+    Sabotage(
+        name="any-resolver-will-do",
+        milestone=4,
+        description="Port 53 is open to every pod of the cluster: whoever listens there hears what a stolen pod has to say.",
+        criterion="M4-NP-03",
+        says="another resolver by",
+        edits=(
+            Edit(
+                POLICIES,
+                '    "namespaceSelector" (dict "matchLabels" (dict $namespaceLabel $policies.dns.namespace))\n'
+                '    "podSelector" (dict "matchLabels" (dict "k8s-app" $policies.dns.app))))\n',
+                '    "namespaceSelector" (dict)))\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M4-NP-01", "M4-NP-02"),
+    ),
+    Sabotage(
+        name="backup-image-that-nobody-brings",
+        milestone=2,
+        description="The backup runs an image that is neither built nor loaded: nobody notices until the first night.",
+        criterion="M2-IMG-02",
+        says="which is not in the node",
+        edits=(
+            Edit(
+                HELPERS,
+                'image: {{ include "todo-app.image" (list $root $root.Values.postgres.image) }}\n',
+                'image: {{ include "todo-app.image" (list $root $root.Values.postgres.image) }}-backup\n',
+            ),
+        ),
+        live=True,
+        beside=("M2-SVC-02", "M2-IMG-01", "M2-DEP-01"),
+    ),
 )

@@ -50,7 +50,7 @@ def observe_hook(world: World) -> dict[str, Any]:
         seen["healthy"] = _run(helm.test(app.chart.release, namespace=app.namespace, timeout=limit))
         seen["kept"].append(_kept(kube, app.namespace))
     finally:
-        _remove_test_pods(kube, world)
+        remove_test_pods(kube, world)
     return seen
 
 
@@ -72,7 +72,7 @@ def _await_no_pod(kube: Kube, world: World, component: str) -> None:
     kube.wait("Pod", world.app.namespace, until, what=f"the pods of {component} to go", timeout=GONE_SECONDS, selector=selector)
 
 
-def _remove_test_pods(kube: Kube, world: World) -> None:
+def remove_test_pods(kube: Kube, world: World) -> None:
     """The failed test pod stays for its log, which is kept by now; its next run would remove it anyway."""
     for item in world.rendered.of_kind("Pod"):
         if "test" in item.hooks:
