@@ -221,9 +221,6 @@ class Exchange(_Model):
     count: int | None = None
 
 
-class Ingress(_Model):
-    """The edge: how the application is reached from outside.
-
 class Tls(_Model):
     """How https is switched on, which is off otherwise.
 
@@ -236,6 +233,9 @@ class Tls(_Model):
     secret: DnsLabel
 
 
+class Ingress(_Model):
+    """The edge: how the application is reached from outside.
+
     Attributes:
         host: name that clients send.
         routes: path -> component that answers there.
@@ -243,18 +243,18 @@ class Tls(_Model):
         steady: paths that a steady client asks for in turns while something is disturbed; each must answer below 400.
         exchanges: requests that the edge must pass unchanged. In a path, a body and what must hold, ``{id}`` is the ``id`` in the
             last answer that had one, and ``{marker}`` a text that is unique to the run.
+        tls: how https is switched on; None where the chart has no such switch.
     """
 
     host: str
-        tls: how https is switched on; None where the chart has no such switch.
     routes: Mapping[str, str]
     identity: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
     steady: tuple[str, ...] = Field(default=("/",), min_length=1)
     exchanges: tuple[Exchange, ...] = ()
+    tls: Tls | None = None
 
 
 class Route(_Model):
-    tls: Tls | None = None
     """One allowed network edge inside the cluster, from a component or one of ``jobs``; ``ingress`` as source is the ingress
     controller, ``test`` the pod of ``helm test``."""
 
@@ -401,6 +401,7 @@ class Documents(_Model):
         records: folder with one file for each run that is kept on record, and for each thing that was found out.
         risks: what may go wrong, and what is done about it.
         assistants: what is done with AI tools, and how the same is done without.
+        review: what a security review found, and what became of it.
     """
 
     folder: Path = Path("docs")
@@ -416,6 +417,7 @@ class Documents(_Model):
     records: Path = Path("docs/records")
     risks: Path = Path("docs/risks.md")
     assistants: Path = Path("docs/ai-tools.md")
+    review: Path = Path("docs/security-review.md")
 
 
 class App(_Model):
@@ -532,6 +534,8 @@ class App(_Model):
         section = "data" if feature == "database" else feature
         if section in ("data", "ingress", "auth", "chat") and getattr(self, section) is None:
             return f"seatrial.yaml has no {section} section"
+        if feature == "tls" and (self.ingress is None or self.ingress.tls is None):
+            return "seatrial.yaml has no ingress.tls section"
         if feature == "dockerfiles" and not self.built():
             return "seatrial.yaml names no image with a build context"
         return None
@@ -556,8 +560,6 @@ def apply_limits(app: App, catalogue: Catalogue, file: Path) -> Catalogue:
     """The catalogue with the application's own limits in place.
 
     Raises:
-        if feature == "tls" and (self.ingress is None or self.ingress.tls is None):
-            return "seatrial.yaml has no ingress.tls section"
         ConfigError: a limit or waiver names a criterion, or a figure of it, that does not exist.
     """
     loaded = yamlfile.load(file)

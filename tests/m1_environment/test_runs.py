@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.checks import configuration, frontends, together
+from seatrial.checks import configuration, frontends, healthchecks, together
 from seatrial.marks import check, criterion
 
 
@@ -46,3 +46,9 @@ def test_the_containers_work_together(observed, record):
 @check(configuration.observe_configuration, needs=("images", "rendered"))
 def test_configuration_comes_from_the_environment(observed, record):
     record(configuration.judge_configuration(observed))
+
+
+@criterion("M1-DF-05")
+@check(healthchecks.observe_healthchecks, needs=("images", "rendered"))
+def test_images_have_health_checks_that_work(observed, record):
+    record(healthchecks.judge_healthchecks(observed))

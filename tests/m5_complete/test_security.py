@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seatrial.checks import scanner
+from seatrial.checks import credentials, review, scanner
 from seatrial.marks import check, criterion, trial
-from seatrial.trials import privileges
+from seatrial.trials import closed_findings, privileges, release_secrets
 
 
 @criterion("M5-SEC-01")
@@ -35,3 +35,45 @@ def test_service_accounts_have_no_rights_beyond_need(observed, record):
 @check(scanner.observe_scan, needs=("rendered",))
 def test_the_scanner_finds_nothing_unexplained_in_the_manifests(observed, record):
     record(scanner.judge_manifests(observed))
+
+
+@criterion("M5-SEC-02")
+@check(credentials.observe_credentials)
+def test_the_work_tree_holds_no_credentials(observed, record):
+    record(credentials.judge_searched(observed.tree))
+
+
+@criterion("M5-SEC-02")
+@check(credentials.observe_credentials)
+def test_the_history_holds_no_credentials(observed, record):
+    record(credentials.judge_searched(observed.history))
+
+
+@criterion("M5-SEC-02")
+@check(credentials.observe_credentials)
+def test_the_packaged_chart_holds_no_credentials(observed, record):
+    record(credentials.judge_searched(observed.package))
+
+
+@criterion("M5-SEC-02")
+@check(credentials.observe_credentials)
+def test_no_documented_command_carries_a_key(observed, record):
+    record(credentials.judge_commands(observed))
+
+
+@criterion("M5-SEC-02")
+@trial(release_secrets.observe_release)
+def test_the_release_holds_no_credentials(observed, record):
+    record(release_secrets.judge_release(observed))
+
+
+@criterion("M5-SEC-03")
+@check(review.observe_review)
+def test_the_security_review_is_complete_and_closed(observed, record):
+    record(review.judge_review(observed))
+
+
+@criterion("M5-SEC-03")
+@trial(closed_findings.observe_closed, last=True)
+def test_what_closes_findings_passes_in_this_run(observed, record):
+    record(closed_findings.judge_closed(observed.review, closed_findings.outcomes(observed.journal)))

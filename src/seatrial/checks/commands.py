@@ -62,14 +62,14 @@ def commands_of(block: Span) -> list[Command]:
         ValueError: a quotation is not closed.
     """
     found: list[Command] = []
-    for line, text in _logical_lines(block):
+    for line, text in logical_lines(block):
         for inner in _SUBSTITUTION.findall(text):
             found += _simple(inner, line)
         found += _simple(_SUBSTITUTION.sub("VALUE", text), line)
     return found
 
 
-def _logical_lines(block: Span) -> Iterator[tuple[int, str]]:
+def logical_lines(block: Span) -> Iterator[tuple[int, str]]:
     """Lines, joined where one ends in a backslash or in an operator, and where a quotation goes on."""
     held, start = "", block.line
     for number, row in enumerate(block.text.splitlines(), block.line):

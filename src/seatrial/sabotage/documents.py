@@ -85,6 +85,70 @@ IN_DOCUMENTS: tuple[Sabotage, ...] = (
         edits=(Edit("helm-chart/values.yaml", "  # When, in cron's syntax.\n", ""),),
     ),
     Sabotage(
+        name="key-in-a-command",
+        milestone=5,
+        description="The runbook puts the key on the command line: it ends in the shell's history and in the release's values.",
+        criterion="M5-SEC-02",
+        says="OPENAI_API_KEY",
+        edits=(
+            Edit(
+                f"{DOCUMENTS}/runbook.md",
+                "todo-app-secrets --namespace todo-app --from-env-file=secrets.private.env",
+                "todo-app-secrets --namespace todo-app --from-literal=OPENAI_API_KEY=mine",
+            ),
+        ),
+    ),
+    Sabotage(
+        name="key-in-the-repository",
+        milestone=5,
+        description="Somebody's key stands in the load test: whoever clones the repository pays with it.",
+        criterion="M5-SEC-02",
+        says="found what looks like: OpenAI or Anthropic key",
+        edits=(
+            Edit(
+                "loadtests/locustfile.py",
+                '"""Load on the Todo application: people',
+                '# KEY = "sk-' + 'proj-Q8fK2mZ7xR4tW9pL3vB6nY1c"\n"""Load on the Todo application: people',
+            ),
+        ),
+    ),
+    Sabotage(
+        name="symptom-without-a-solution",
+        milestone=5,
+        description="The guide describes a claim that stays Pending, and not what to do about it.",
+        criterion="M5-DOC-02",
+        says="no solution under",
+        edits=(
+            Edit(
+                f"{DOCUMENTS}/TROUBLESHOOTING.md",
+                "*Solution*: give the cluster a default StorageClass",
+                "Give the cluster a default StorageClass",
+            ),
+        ),
+    ),
+    Sabotage(
+        name="example-without-a-risk",
+        milestone=5,
+        description="An example of kubectl-ai does not say that the tool may propose to delete something.",
+        criterion="M5-DOC-04",
+        says="nothing under 'risk'",
+        edits=(Edit(f"{DOCUMENTS}/ai-tools.md", "| it may propose a deletion: do not confirm |", "| |"),),
+    ),
+    Sabotage(
+        name="grave-finding-left-open",
+        milestone=5,
+        description="The review knows that each pod reaches each other, and nobody has done anything about it.",
+        criterion="M5-SEC-03",
+        says="open, and high",
+        edits=(
+            Edit(
+                f"{DOCUMENTS}/security-review.md",
+                "and the internet, by default | high | closed |",
+                "and the internet, by default | high | open |",
+            ),
+        ),
+    ),
+    Sabotage(
         name="runbook-of-another-release",
         milestone=5,
         description="The runbook looks at a Deployment that the chart does not make: in an incident its command finds nothing.",

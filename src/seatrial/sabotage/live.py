@@ -40,6 +40,16 @@ LIVE: tuple[Sabotage, ...] = (
         beside=ALONE,
     ),
     Sabotage(
+        name="health-check-that-asks-nobody",
+        milestone=1,
+        description="The backend's HEALTHCHECK starts Python and asks nobody: a server that hangs stays healthy.",
+        criterion="M1-DF-05",
+        says="does not ask /health at port 8001",
+        edits=(Edit("docker/backend/Dockerfile", '"-m", "app.healthcheck"]', '"-c", "pass"]'),),
+        live=True,
+        beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
         name="health-of-another-day",
         milestone=1,
         description="The backend's health bears a fixed time: nobody sees that a process hangs behind a cache.",
@@ -577,5 +587,31 @@ LIVE: tuple[Sabotage, ...] = (
         ),
         live=True,
         beside=("M2-SVC-02", "M2-IMG-01", "M2-DEP-01"),
+    ),
+    Sabotage(
+        name="guide-to-another-symptom",
+        milestone=5,
+        description="The guide promises words that no command prints: who sees the failure does not find its section.",
+        criterion="M5-DOC-02",
+        says="'Insufficient memory'",
+        edits=(Edit("docs/todo-app/TROUBLESHOOTING.md", "`Insufficient cpu`", "`Insufficient memory`"),),
+        live=True,
+        beside=("M2-DEP-01", "M5-DOC-04"),
+    ),
+    Sabotage(
+        name="fallback-of-another-outcome",
+        milestone=5,
+        description="The command beside an example of kagent does not show what the tool is asked for.",
+        criterion="M5-DOC-04",
+        says="CPU(cores)",
+        edits=(
+            Edit(
+                "docs/todo-app/ai-tools.md",
+                "`kubectl top pods --namespace todo-app --containers`",
+                "`kubectl get pods --namespace todo-app --output=wide`",
+            ),
+        ),
+        live=True,
+        beside=("M2-DEP-01", "M5-DOC-02"),
     ),
 )

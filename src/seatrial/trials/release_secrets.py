@@ -1,0 +1,71 @@
+"""Credentials in what Helm keeps of a release (M5-SEC-02): whoever may read releases reads its values and its manifest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seatrial.checks.credentials import is_made_up
+from seatrial.tools import secretscan
+from seatrial.trials import sensitive
+from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.world import World
+
+VALUES, MANIFEST = "helm get values", "helm get manifest"
+
+
+def observe_release(world: World) -> dict[str, Any]:
+    """Look for the namespace's secret values, and for what has the form of a credential, in the release's values and manifest.
+
+    Returns:
+        ``texts`` (what -> how many single values it has), ``secrets`` (sources of the values that were looked for), ``found``
+        (what, source). No value itself.
+    """
+    release, namespace = world.release.name, world.release.namespace
+    held = {
+        VALUES: world.helm.get_values(release, namespace=namespace, everything=True),
+        MANIFEST: list(yaml.load_all(world.helm.get_manifest(release, namespace=namespace), Loader=yaml.CSafeLoader)),
+    }
+    known = sensitive.of_secrets(world, sensitive.secrets(world.kube, namespace))
+    texts = {what: list(scalars(data)) for what, data in held.items()}
+    found = [(what, one.source) for what, each in texts.items() for one in known if any(map(one.stands_in, each))]
+    with tempfile.TemporaryDirectory(prefix="seatrial-release-") as scratch:
+        files = [Path(scratch) / str(index) for index in range(len(texts))]
+        for file, each in zip(files, texts.values(), strict=True):
+            file.write_text("\n".join(each) + "\n", encoding="utf-8", newline="\n")
+        hits = secretscan.scan(world.toolchain.tool("checkov").path, files)
+    names = list(texts)
+    found += [(names[hit.file], f"what looks like: {hit.kind}") for hit in hits if not is_made_up(hit.kind, hit.value)]
+    return {
+        "texts": {what: len(each) for what, each in texts.items()},
+        "secrets": [one.source for one in known],
+        "found": list(dict.fromkeys(found)),
+    }
+
+
+def scalars(data: Any) -> Iterator[str]:
+    """Every single value of plain data as text; keys are none."""
+    if isinstance(data, dict):
+        for each in data.values():
+            yield from scalars(each)
+    elif isinstance(data, list):
+        for each in data:
+            yield from scalars(each)
+    elif data is not None:
+        yield data if isinstance(data, str) else json.dumps(data, default=str)
+
+
+def judge_release(seen: dict[str, Any]) -> Verdict:
+    """M5-SEC-02: neither values nor manifest of the release hold a value of the application's Secrets, or another credential."""
+    wanted = "only the name of a Secret that was made before"
+    mend = "Take it from an existing Secret: `helm get` shows it to everybody who may read releases"
+    faults = [Fault(what, source, wanted, mend) for what, source in seen["found"]]
+    told = [Evidence(f"{what}: {count} single values") for what, count in seen["texts"].items()]
+    told.append(Evidence(f"looked for: {', '.join(seen['secrets'])}, and whatever has the form of a credential"))
+    unknown = [] if seen["secrets"] else ["the namespace has no Secret with a value that could be looked for"]
+    return judge(sum(seen["texts"].values()), "single values", faults, unknown=unknown, evidence=told)
