@@ -130,6 +130,8 @@ class Chart(_Model):
             does not, fails M3-RENDER-02.
         examples: value, as ``helm --set`` names it -> another one that the chart takes, where none can be made up (M3-RENDER-04).
         silent: value -> reason why no rendering shows a change of it.
+        beside: values, over those of the trial, for further releases that stand beside the first in namespaces of their own: as
+            little as possible, and nothing that can be there only once, such as the host of an Ingress.
     """
 
     path: Path
@@ -140,6 +142,7 @@ class Chart(_Model):
     inventory: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     examples: Mapping[str, Any] = Field(default_factory=dict)
     silent: Mapping[str, str] = Field(default_factory=dict)
+    beside: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class SignIn(_Model):
@@ -265,6 +268,21 @@ class Route(_Model):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+class Backup(_Model):
+    """How the database is backed up and restored.
+
+    Attributes:
+        job: which of ``jobs`` is the CronJob that does it.
+        keep: path of the value that says how many backups are kept (``backup.keep``); None where there is none.
+        restore: path of the value that takes the name of a backup's file, which an upgrade then restores; None where there is
+            none.
+    """
+
+    job: DnsLabel
+    keep: str | None = None
+    restore: str | None = None
+
+
 class Data(_Model):
     """The database that the application keeps its data in.
 
@@ -273,6 +291,7 @@ class Data(_Model):
         engine: only PostgreSQL is known.
         user, database: for ``psql`` inside the database container, which trusts local connections.
         claim: smallest size of its volume.
+        backup: how it is backed up; None where the chart does not do it.
     """
 
     component: str
@@ -280,6 +299,7 @@ class Data(_Model):
     user: str
     database: str
     claim: str = "1Gi"
+    backup: Backup | None = None
 
 
 class Step(_Model):
@@ -482,6 +502,8 @@ class App(_Model):
             for name in names:
                 if name not in self.components:
                     raise ValueError(f"{where} names the component {name!r}, which is not among components")
+        if self.data is not None and self.data.backup is not None and self.data.backup.job not in self.jobs:
+            raise ValueError(f"data.backup.job names {self.data.backup.job!r}, which is not among jobs")
         for name in self.jobs:
             if name in (*self.components, *RESERVED):
                 raise ValueError(f"jobs names {name!r}, which is a component's name or one that routes know already")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.marks import criterion, trial
-from seatrial.trials import answers, install, manifests
+from seatrial.trials import answers, install, manifests, repeats
 
 
 @criterion("M3-INST-01")
@@ -22,6 +22,12 @@ def test_the_install_finishes_in_time(observed, record):
 @trial(answers.observe_ready_system)
 def test_all_pods_are_ready_and_all_services_answer(observed, record):
     record(answers.judge_ready_system(observed))
+
+
+@criterion("M3-INST-04")
+@trial(repeats.observe_repeats)
+def test_installs_are_repeatable_side_by_side_and_leave_nothing(observed, record):
+    record(repeats.judge_repeats(observed))
 
 
 @criterion("M3-RENDER-05")

@@ -101,6 +101,11 @@ def test_documents_are_where_most_have_them_unless_said_otherwise(folder: Path):
     ("change", "message"),
     [
         ("jobs: {ingress: {}}\n", r"jobs names 'ingress', which is a component's name or one that routes know already"),
+        (
+            "components:\n  db: {role: database, image: {repository: a, tag: b}, port: 5432}\n"
+            "data: {component: db, user: u, database: d, backup: {job: backup}}\n",
+            r"data\.backup\.job names 'backup', which is not among jobs",
+        ),
         ("colour: red\n", r"seatrial\.yaml:7: unknown key colour"),
         (
             "components:\n  web:\n    role: clown\n    image: {repository: a, tag: b}\n    port: 80\n",

@@ -152,6 +152,32 @@ LIVE: tuple[Sabotage, ...] = (
         beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
     ),
     Sabotage(
+        name="configmap-outlives-its-release",
+        milestone=3,
+        description="A ConfigMap stays when its release is removed: the next install under that name meets what is left.",
+        criterion="M3-INST-04",
+        says="ConfigMap blue-todo-app-frontend is left after the uninstall",
+        edits=(
+            Edit(
+                "helm-chart/templates/frontend/configmap.yaml",
+                "| nindent 4 }}\ndata:\n",
+                "| nindent 4 }}\n  annotations:\n    helm.sh/resource-policy: keep\ndata:\n",
+            ),
+        ),
+        live=True,
+        beside=("M2-CFG-01", "M2-SVC-02", "M5-KAG-07"),
+    ),
+    Sabotage(
+        name="backup-that-never-fails",
+        milestone=5,
+        description="The backup's script goes on after a step that failed: its Job succeeds, and there is no backup.",
+        criterion="M5-KAG-07",
+        says="without a place to write to: found Complete, exit code 0",
+        edits=(Edit("helm-chart/files/backup.sh", "set -eu\n", "set -u\n"),),
+        live=True,
+        beside=("M2-SVC-02", "M3-INST-01", "M3-INST-04"),
+    ),
+    Sabotage(
         name="backend-frozen-into-a-script",
         milestone=2,
         description="A script of the pages holds the backend's address: what the build froze, no ConfigMap changes.",

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from seatrial.app import COMPONENT, App
+from seatrial.chart.render import Rendered
 from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
@@ -29,9 +30,13 @@ PAUSE_SECONDS = 1.1
 """Between two rounds of the same requests, so that a timestamp in whole seconds differs too."""
 
 
-def helper_labels(world: World) -> dict[str, str]:
-    """Labels of the chart's own test pod, to which its policies open the way; else the release's with component ``test``."""
-    for item in world.rendered.of_kind("Pod"):
+def helper_labels(world: World, rendered: Rendered | None = None) -> dict[str, str]:
+    """Labels of the chart's own test pod, to which its policies open the way; else the release's with component ``test``.
+
+    Args:
+        rendered: another rendering than the run's.
+    """
+    for item in (rendered or world.rendered).of_kind("Pod"):
         if "test" in item.hooks:
             return dict(item.labels)
     return {**world.app.labels(), COMPONENT: "test"}

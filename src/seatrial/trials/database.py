@@ -59,17 +59,36 @@ class Database:
             raise ClusterError(f"no row: {sql}")
         return rows[0][0]
 
-    def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """Rows and hash of every table, whatever order the rows lie in: table -> ``rows``, ``hash``."""
-        tables = self.query(
+    def tables(self) -> list[str]:
+        """All tables but the server's own, as SQL writes them."""
+        found = self.query(
             "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables "
             "where schemaname not in ('pg_catalog', 'information_schema') order by 1"
         )
+        return [name for (name,) in found]
+
+    def fingerprint(self) -> dict[str, dict[str, Any]]:
+        """Rows and hash of every table, whatever order the rows lie in: table -> ``rows``, ``hash``."""
+        tables = self.tables()
         if not tables:
             return {}
         hashed = "md5(coalesce(string_agg(md5(t::text), '' order by md5(t::text)), ''))"
-        statements = [f"select {_literal(name)}, count(*), {hashed} from {name} t" for (name,) in tables]
+        statements = [f"select {_literal(name)}, count(*), {hashed} from {name} t" for name in tables]
         return {name: {"rows": int(rows), "hash": digest} for name, rows, digest in self.query(" union all ".join(statements))}
+
+    def holding(self, text: str) -> int:
+        """Rows of all tables that hold a text anywhere."""
+        tables = self.tables()
+        if not tables:
+            return 0
+        statements = [f"select count(*) from {name} t where strpos(t::text, {_literal(text)}) > 0" for name in tables]
+        return sum(int(rows) for (rows,) in self.query(" union all ".join(statements)))
+
+    def empty(self) -> None:
+        """Delete every row of every table."""
+        tables = self.tables()
+        if tables:
+            self.query(f"truncate {', '.join(tables)}")
 
 
 def _literal(text: str) -> str:

@@ -53,21 +53,27 @@ def overrides(world: World) -> dict[str, Any]:
     """What the second revision changes: ``upgrade.overrides`` and the tags of the second images."""
     app = world.app
     assert app.upgrade is not None
-    merged = _merged({}, app.upgrade.overrides)
+    given = merged({}, app.upgrade.overrides)
     for component, image in second_images(world).items():
-        nested: Any = image["tag"]
-        for key in reversed(app.upgrade.tags[component].split(".")):
-            nested = {key: nested}
-        merged = _merged(merged, nested)
-    return merged
+        given = merged(given, nested(app.upgrade.tags[component], image["tag"]))
+    return given
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def nested(path: str, value: Any) -> dict[str, Any]:
+    """The values that ``helm --set path=value`` stands for: ``{"a": {"b": 1}}`` for ``a.b`` and 1."""
+    *above, last = path.split(".")
+    found: dict[str, Any] = {last: value}
+    for key in reversed(above):
+        found = {key: found}
+    return found
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Values as Helm merges them: maps key by key, everything else replaced."""
     result = dict(below)
     for key, value in above.items():
         known = result.get(key)
-        result[key] = _merged(known if isinstance(known, Mapping) else {}, value) if isinstance(value, Mapping) else value
+        result[key] = merged(known if isinstance(known, Mapping) else {}, value) if isinstance(value, Mapping) else value
     return result
 
 

@@ -119,16 +119,21 @@ def password(world: World) -> str:
 
 
 def ask(world: World, auth: Auth, request: SignIn, known: Mapping[str, str]) -> Answer:
-    """Sign up or log in once.
+    """Sign up or log in once, at the edge: see :func:`ask_by`."""
+    with at_edge(world) as http:
+        return ask_by(world, http, auth, request, known)
+
+
+def ask_by(world: World, http: httpx.Client, auth: Auth, request: SignIn, known: Mapping[str, str]) -> Answer:
+    """Sign up or log in once, by a client that knows the way.
 
     Args:
         known: ``marker`` and ``password``.
     """
-    with at_edge(world) as http:
-        try:
-            answer = http.post(request.path, json=fill_in(dict(request.body), known))
-        except httpx.HTTPError as error:
-            return Answer(None, "", f"{type(error).__name__}: {error}")
+    try:
+        answer = http.post(request.path, json=fill_in(dict(request.body), known))
+    except httpx.HTTPError as error:
+        return Answer(None, "", f"{type(error).__name__}: {error}")
     token = _token(answer, auth.token)
     world.journal.redactor.hide(token)
     said = (answer.text.replace(token, "...") if token else answer.text)[:KEPT]

@@ -684,6 +684,8 @@ def test_a_restore_stops_the_backend(everything: Rendered) -> None:
     assert job is not None
     assert backend is not None
     assert job.hooks == {"post-install", "post-upgrade"}
+    # Helm leaves hooks behind when the release goes: what has done its work must not be among them.
+    assert job.metadata["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
     assert variables(job)["FILE"] == "todo-20260131T021500Z.dump"
     assert workloads.containers(job.raw)[0].spec["volumeMounts"] == [
         {"name": "backups", "mountPath": "/backups", "readOnly": True}
