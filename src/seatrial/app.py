@@ -180,10 +180,13 @@ class Chat(_Model):
     Attributes:
         path: takes a message by POST and answers it.
         model: component that is the language model's endpoint, or stands in for it; None where it is no part of the release.
+        outside: values, over those of the trial, with which the endpoint is outside the cluster; None where the chart has no such
+            switch.
     """
 
     path: str
     model: str | None = None
+    outside: Mapping[str, Any] | None = None
 
 
 class Parity(_Model):

@@ -16,8 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seatrial.app import App
-from seatrial.chart.policies import Endpoint, decide, pod_endpoint
+from seatrial.chart import workloads
+from seatrial.chart.policies import Endpoint, decide
+from seatrial.chart.render import Rendered, render
 from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools.helm import Helm
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, network, probe_pod, survival
 from seatrial.trials.answers import attach_sources
@@ -42,6 +45,9 @@ PUBLIC = Endpoint("a public address", ("203.0.113.10",))
 """An address of RFC 5737: public, nobody's, and in nobody's list of exceptions."""
 HTTP = 80
 
+Way = dict[str, Any]
+"""From, to, port, protocol, model, allowed, how."""
+
 
 @live.once
 def observe_outward(world: World) -> dict[str, Any]:
@@ -49,9 +55,9 @@ def observe_outward(world: World) -> dict[str, Any]:
 
     Returns:
         ``parts`` (name -> role), ``cells`` (from, to, port, control, control_how, found, how), ``evaluated`` (from, to, port,
-        protocol, allowed, how), ``outside`` (whether a listener stood outside the cluster), ``model`` (whether the model's
-        endpoint is no part of the release), ``limits`` (dns and outward ports), ``rounds`` (off and on: see
-        :func:`survival.look`), ``restarts`` (before and after the round with policies on).
+        protocol, allowed, how; model: whether its endpoint is outside the cluster), ``outside`` (whether a listener stood there),
+        ``limits`` (dns and outward ports), ``rounds`` (off and on: see :func:`survival.look`), ``restarts`` (before and after the
+        round with policies on).
     """
     kube, app, cluster = world.kube, world.app, world.cluster
     limits = {"dns": int(world.limit(CRITERION, "dns_port")), "outward": int(world.limit(CRITERION, "outward_port"))}
@@ -62,6 +68,8 @@ def observe_outward(world: World) -> dict[str, Any]:
             for name, labels in jobs.items()
         }
         own = attach_sources(world)
+        if not own:
+            raise ClusterError("no component has a ready pod to ask from", todo="See why the release is not ready.")
         name, server = _resolver_of(kube, next(iter(own.values())))
         kube.create(_corefile(name), elsewhere)
         with probe_pod.helpers(kube, {**helpers, OTHER: (elsewhere, _other_resolver(kube))}) as made:
@@ -77,13 +85,12 @@ def observe_outward(world: World) -> dict[str, Any]:
                     restarts = [survival.restarts(world)]
                     rounds["on"] = survival.look(world, "within")
                     restarts.append(survival.restarts(world))
-                evaluated = _evaluate(kube, app, sources, limits)
+                    evaluated = _live(world, limits)
     return {
         "parts": {part: app.components[part].role if part in app.components else "job" for part in sources},
         "cells": [_row(cell, control[cell], found[cell]) for cell in control],
-        "evaluated": evaluated,
+        "evaluated": [*evaluated, *_rendered(world, limits)],
         "outside": bool(outside),
-        "model": app.chat is not None and app.chat.model is None,
         "limits": limits,
         "rounds": rounds,
         "restarts": restarts,
@@ -279,10 +286,12 @@ def by_tcp(words: str) -> Reach:
 # the policies, evaluated
 
 
-def _evaluate(kube: Kube, app: App, sources: Mapping[str, Source], limits: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What the policies in force say of ways to addresses where no listener of ours can stand."""
-    pods = {pod["metadata"]["name"]: pod for pod in kube.find("Pod", app.namespace)}
-    policies = kube.find("NetworkPolicy", app.namespace)
+def _evaluate(policies: Sequence[Object], pods: Iterable[Endpoint], limits: Mapping[str, int], *, model: bool) -> list[Way]:
+    """What policies say of ways to addresses where no listener of ours can stand.
+
+    Args:
+        model: whether the model's endpoint is outside the cluster.
+    """
     ways = [
         (METADATA, HTTP, "TCP"),
         (METADATA, limits["outward"], "TCP"),
@@ -291,12 +300,55 @@ def _evaluate(kube: Kube, app: App, sources: Mapping[str, Source], limits: Mappi
         *((PUBLIC, limits["dns"], protocol) for protocol in PROTOCOLS),
     ]
     rows = []
-    for name, source in sources.items():
+    for pod in pods:
         for target, port, protocol in ways:
-            said = decide(policies, {}, pod_endpoint(pods[source.pod], name), target, port, protocol)
-            row = {"from": name, "to": target.name, "port": port, "protocol": protocol}
+            said = decide(policies, {}, pod, target, port, protocol)
+            row = {"from": pod.name, "to": target.name, "port": port, "protocol": protocol, "model": model}
             rows.append({**row, "allowed": said.allowed, "how": str(said)})
     return rows
+
+
+def _live(world: World, limits: Mapping[str, int]) -> list[Way]:
+    """The policies in force, for the application's own pods and those of its jobs."""
+    kube, app = world.kube, world.app
+    labels = {name: workloads.labels_of(pods[0]) for name in app.components if (pods := live.app_pods(kube, app, name))}
+    labels |= network.job_labels(app, world.rendered.objects)
+    pods_of = [Endpoint(name, (), app.namespace, found) for name, found in labels.items()]
+    model = app.chat is not None and app.chat.model is None
+    return _evaluate(kube.find("NetworkPolicy", app.namespace), pods_of, limits, model=model)
+
+
+def with_model_outside(app: App, rendered: Rendered, limits: Mapping[str, int]) -> list[Way]:
+    """The policies of a rendering with the model's endpoint outside the cluster, for the pods that it renders."""
+    policies = [
+        {**item.raw, "metadata": {"namespace": rendered.namespace, **item.metadata}} for item in rendered.of_kind("NetworkPolicy")
+    ]
+    labels = {
+        name: workloads.pod_labels(item.raw)
+        for item in rendered.of_kind("Deployment", "StatefulSet")
+        for name in app.components
+        if app.labels(name).items() <= item.labels.items()
+    }
+    labels |= network.job_labels(app, rendered.objects)
+    pods = [Endpoint(name, (), rendered.namespace, found) for name, found in labels.items()]
+    return _evaluate(policies, pods, limits, model=True)
+
+
+def _rendered(world: World, limits: Mapping[str, int]) -> list[Way]:
+    """:func:`with_model_outside`, where seatrial.yaml says how that is switched on."""
+    app, off = world.app, world.rendered
+    if app.chat is None or app.chat.outside is None:
+        return []
+    on = render(
+        Helm(world.toolchain.tool("helm").path),
+        off.chart,
+        release=off.release,
+        namespace=off.namespace,
+        values=off.values,
+        overrides=app.chat.outside,
+        kube_version=off.kube_version,
+    )
+    return with_model_outside(app, on, limits)
 
 
 # judge
@@ -313,20 +365,19 @@ def judge_outward(seen: Mapping[str, Any]) -> Verdict:
     faults += _evaluated_faults(seen)
     unknown += _missing(seen)
     unknown += [] if seen["outside"] else ["no listener outside the cluster could be placed, so who reaches it is not known"]
-    may = _may_leave(seen)
-    said = f"may call port {seen['limits']['outward']} outside" if may else "nobody may: the model's endpoint is in the cluster"
     evidence = [
         Evidence(
             f"{len(seen['cells'])} questions from {len(seen['parts'])} kinds of pods, each under control too", seen["cells"]
         ),
-        Evidence(f"{len(seen['evaluated'])} ways evaluated; {', '.join([*may, said])}", seen["evaluated"]),
+        Evidence(f"{len(seen['evaluated'])} ways evaluated, {_opened(seen)}", seen["evaluated"]),
     ]
     return judge(len(seen["cells"]) + len(seen["evaluated"]), "ways out", faults, unknown=unknown, evidence=evidence)
 
 
-def _may_leave(seen: Mapping[str, Any]) -> list[str]:
-    """Who may open the outward port: the backend, where the model is no part of the release."""
-    return [name for name, role in seen["parts"].items() if role == "backend" and seen["model"]]
+def _opened(seen: Mapping[str, Any]) -> str:
+    """What the policies let out, in words."""
+    ways = [f"{way['from']} -> {way['to']}:{way['port']}" for way in seen["evaluated"] if way["allowed"]]
+    return f"open: {', '.join(ways)}, with the model's endpoint outside" if ways else "none of them open"
 
 
 def _told(cell: Mapping[str, Any]) -> tuple[Fault | None, str]:
@@ -349,11 +400,11 @@ def _told(cell: Mapping[str, Any]) -> tuple[Fault | None, str]:
 
 
 def _evaluated_faults(seen: Mapping[str, Any]) -> Iterable[Fault]:
-    may = _may_leave(seen)
+    """The backend may open the outward port where the model's endpoint is outside; nobody may do more."""
     for way in seen["evaluated"]:
         subject = f"{way['from']} -> {way['to']}:{way['port']} by {way['protocol']}"
         is_model = way["to"] == PUBLIC.name and way["port"] == seen["limits"]["outward"] and way["protocol"] == "TCP"
-        wanted = is_model and way["from"] in may
+        wanted = is_model and way["model"] and seen["parts"].get(way["from"]) == "backend"
         if way["allowed"] and not wanted:
             yield Fault(subject, f"let through ({way['how']})", "denied by the policies", "Take the address out of the rule")
         elif wanted and not way["allowed"]:

@@ -1,11 +1,15 @@
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seatrial.app import App
+from seatrial.chart import objects
+from seatrial.chart.render import Rendered
 from seatrial.errors import ClusterError
-from seatrial.trials.outward import QUESTION, by_tcp, judge_outward, question, read_resolver
+from seatrial.trials.outward import QUESTION, by_tcp, judge_outward, question, read_resolver, with_model_outside
 from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN
 from seatrial.verdict import Outcome
 
@@ -16,15 +20,17 @@ def cell(seen: Any, source: str, target: str) -> Any:
     return next(item for item in seen["cells"] if item["from"] == source and item["to"].startswith(target))
 
 
-def way(seen: Any, source: str, target: str, port: int, protocol: str = "TCP") -> Any:
-    wanted = (source, target, port, protocol)
-    return next(item for item in seen["evaluated"] if (item["from"], item["to"], item["port"], item["protocol"]) == wanted)
+def way(seen: Any, source: str, target: str, port: int, protocol: str = "TCP", *, model: bool = False) -> Any:
+    """What the policies say of a way; ``model``: with the model's endpoint outside the cluster."""
+    wanted = (source, target, port, protocol, model)
+    keys = ("from", "to", "port", "protocol", "model")
+    return next(item for item in seen["evaluated"] if tuple(item[key] for key in keys) == wanted)
 
 
 def test_recorded_ways_out_pass(recorded: Recorded) -> None:
     verdict = judge_outward(recorded("outward"))
     assert verdict.outcome is Outcome.PASSED
-    assert verdict.judged == 5 * 5 + 5 * 6
+    assert verdict.judged == 5 * 5 + 5 * 6 + 4 * 6  # with the model outside there is no pod of the model
 
 
 def test_a_pod_that_cannot_resolve_fails(recorded: Recorded) -> None:
@@ -93,16 +99,56 @@ def test_ways_that_policies_leave_open_fail(recorded: Recorded, target: str, por
 
 
 def test_the_backend_alone_may_call_a_model_outside(recorded: Recorded) -> None:
-    seen = {**recorded("outward"), "model": True}
+    seen = recorded("outward")
+    way(seen, "backend", "a public address", 443, model=True)["allowed"] = False
     assert "backend -> a public address:443 by TCP: found denied" in judge_outward(seen).reason
-    way(seen, "backend", "a public address", 443)["allowed"] = True
-    assert judge_outward(seen).outcome is Outcome.PASSED
-    way(seen, "backend", "a public address", 80)["allowed"] = True
-    assert judge_outward(seen).outcome is Outcome.FAILED
-    seen = {**recorded("outward"), "model": True}
-    way(seen, "backend", "a public address", 443)["allowed"] = True
-    way(seen, "backend", "the cloud's metadata", 443)["allowed"] = True
-    assert judge_outward(seen).outcome is Outcome.FAILED
+    for source, target, port in (
+        ("frontend", "a public address", 443),
+        ("postgres", "a public address", 443),
+        ("backend", "a public address", 80),
+        ("backend", "the cloud's metadata", 443),
+    ):
+        seen = recorded("outward")
+        way(seen, source, target, port, model=True)["allowed"] = True
+        assert f"{source} -> {target}:{port} by TCP: found let through" in judge_outward(seen).reason
+
+
+RENDERED = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny}
+spec: {podSelector: {}, policyTypes: [Egress]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: model}
+spec:
+  podSelector: {matchLabels: {part: api}}
+  policyTypes: [Egress]
+  egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.0.0/16]}}], ports: [{port: 443}]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-api, labels: {app.kubernetes.io/instance: shop, app.kubernetes.io/component: api}}
+spec: {template: {metadata: {labels: {part: api}}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-web, labels: {app.kubernetes.io/instance: shop, app.kubernetes.io/component: web}}
+spec: {template: {metadata: {labels: {part: web}}}}
+"""
+
+
+def test_policies_of_a_rendering_are_evaluated_for_the_pods_that_it_renders() -> None:
+    part = {"image": {"repository": "x", "tag": "1"}, "port": 8080}
+    components = {"api": {"role": "backend", **part}, "web": {"role": "frontend", **part}, "gone": {"role": "other", **part}}
+    chart = {"path": "c", "release": "shop"}
+    app = App.model_validate({"seatrial": 1, "name": "shop", "namespace": "shop", "chart": chart, "components": components})
+    items = objects.parse(RENDERED, chart=Path("c"))
+    rendered = Rendered(Path("c"), "shop", "shop", (), {}, "1.34.4", RENDERED, items)
+    found = with_model_outside(app, rendered, {"dns": 53, "outward": 443})
+    assert {row["from"] for row in found} == {"api", "web"}
+    assert [(row["from"], row["to"], row["port"]) for row in found if row["allowed"]] == [("api", "a public address", 443)]
 
 
 def test_nothing_asked_is_no_pass(recorded: Recorded) -> None:
