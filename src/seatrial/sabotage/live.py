@@ -599,6 +599,23 @@ LIVE: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M4-NP-01", "M4-NP-02"),
     ),
     Sabotage(
+        name="chat-cut-off-by-a-policy",
+        milestone=4,
+        description="The model lets the backend in, and no policy lets the backend out: chat works until policies are on.",
+        criterion="M4-NP-04",
+        says="chat: found",
+        edits=(
+            Edit(
+                POLICIES,
+                '"to" "model" "callers" (list $component.backend) "out" $component.backend) }}\n',
+                '"to" "model" "callers" (list $component.backend)) }}\n',
+            ),
+        ),
+        consequences=("M4-NP-02",),
+        live=True,
+        beside=("M2-SVC-02", "M4-NP-01", "M4-NP-02", "M4-NP-03"),
+    ),
+    Sabotage(
         name="backup-image-that-nobody-brings",
         milestone=2,
         description="The backup runs an image that is neither built nor loaded: nobody notices until the first night.",
