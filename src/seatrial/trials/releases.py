@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from seatrial.app import App, Exchange
 from seatrial.chart import workloads
@@ -21,7 +23,7 @@ from seatrial.tools.kube import ApiError, Kube, Object
 from seatrial.trials import copies, install, live, probe_pod, users
 from seatrial.trials.answers import helper_labels
 from seatrial.trials.database import marker
-from seatrial.trials.upgrade import merged
+from seatrial.trials.upgrade import merged, nested
 from seatrial.world import World
 
 NAMESPACE = "seatrial-"
@@ -251,7 +253,8 @@ def stand(world: World, number: int, more: Mapping[str, Any]) -> Stand:
     """The further release of a number, from 0; nothing is installed.
 
     Args:
-        more: overrides beyond those of ``chart.beside``.
+        more: overrides beyond those of ``chart.beside``. Where these do not speak of it, an Ingress at a host of the first
+            release's is switched off.
 
     Raises:
         ChartError: the chart does not render under that name.
@@ -259,7 +262,18 @@ def stand(world: World, number: int, more: Mapping[str, Any]) -> Stand:
     app = under(world.app, number)
     overrides = merged(world.app.chart.beside, more)
     first = world.rendered
-    rendered = render(
+    rendered = _rendered(world, app, overrides)
+    if shared_hosts(first, rendered) and "ingress" not in overrides and has_ingress_switch(first.chart):
+        overrides = merged(overrides, nested("ingress.enabled", False))
+        rendered = _rendered(world, app, overrides)
+    hosts = rewritten_secrets(world.app, app, services(first, rendered))
+    chart = app.chart.model_copy(update={"secrets": hosts})
+    return Stand(replace(world, app=app.model_copy(update={"chart": chart})), rendered, overrides)
+
+
+def _rendered(world: World, app: App, overrides: Mapping[str, Any]) -> Rendered:
+    first = world.rendered
+    return render(
         world.helm,
         first.chart,
         release=app.chart.release,
@@ -268,9 +282,40 @@ def stand(world: World, number: int, more: Mapping[str, Any]) -> Stand:
         overrides=overrides,
         kube_version=first.kube_version,
     )
-    hosts = rewritten_secrets(world.app, app, services(first, rendered))
-    chart = app.chart.model_copy(update={"secrets": hosts})
-    return Stand(replace(world, app=app.model_copy(update={"chart": chart})), rendered, overrides)
+
+
+def has_ingress_switch(chart: Path) -> bool:
+    """Whether a chart has the value ``ingress.enabled``, as those that ``helm create`` makes."""
+    try:
+        values = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):  # an archive, or a chart without values
+        return False
+    section = values.get("ingress") if isinstance(values, dict) else None
+    return isinstance(section, dict) and "enabled" in section
+
+
+def asked_by(rendered: Rendered) -> dict[str, float]:
+    """What the pods of a rendering request at rest, together: ``cpu`` in cores, ``memory`` in bytes."""
+    least = {
+        item.raw["spec"]["scaleTargetRef"]["name"]: item.raw["spec"].get("minReplicas") or 1
+        for item in rendered.of_kind("HorizontalPodAutoscaler")
+    }
+    total = {"cpu": 0.0, "memory": 0.0}
+    for item in rendered.of_kind("Deployment", "StatefulSet"):
+        one, pods = workloads.pod_resources(item.raw, "requests"), least.get(item.name, item.raw["spec"].get("replicas", 1))
+        total = {"cpu": total["cpu"] + pods * (one.cpu or 0), "memory": total["memory"] + pods * (one.memory or 0)}
+    return total
+
+
+def free(kube: Kube) -> dict[str, float]:
+    """What the nodes can still be asked for, together: ``cpu`` in cores, ``memory`` in bytes."""
+    offered = [node["status"]["allocatable"] for node in kube.find("Node")]
+    pods = [pod for pod in kube.find("Pod") if pod.get("status", {}).get("phase") in ("Running", "Pending")]
+    taken = [workloads.pod_resources({**pod, "kind": "Pod"}, "requests") for pod in pods]
+    return {
+        "cpu": sum(float(workloads.quantity(each["cpu"])) for each in offered) - sum(each.cpu or 0 for each in taken),
+        "memory": sum(float(workloads.quantity(each["memory"])) for each in offered) - sum(each.memory or 0 for each in taken),
+    }
 
 
 def release_name(app: App, number: int) -> str:

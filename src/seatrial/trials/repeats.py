@@ -30,14 +30,14 @@ def observe_repeats(world: World) -> dict[str, Any]:
         ``why_not`` (what was wrong with writing), ``written`` (requests), ``rows`` (release -> rows with its marker in this
         one's database; empty without a database), ``left``, ``kept``, ``ended`` (it was uninstalled), ``cleared`` (its namespace
         has gone); ``error``, ``step`` and ``artefact`` where it broke off),
-        ``together`` (releases that stood at the same time), ``shared`` (hosts that more than one release claims: nothing was
-        installed then), ``backups`` (see :func:`backups.observe_backups`; None where seatrial.yaml names none).
+        ``together`` (releases that stood at the same time), ``hindrance`` (why nothing was installed, else empty),
+        ``backups`` (see :func:`backups.observe_backups`; None where seatrial.yaml names none).
     """
     count = max(TOGETHER, int(world.window("M3-INST-04", "cycles")))
     cycles = [_Cycle(world, number) for number in range(count)]
-    shared = _shared_hosts(world, [cycle.stand for cycle in cycles if cycle.stand is not None])
-    if shared:
-        return {"cycles": [], "together": [], "shared": shared, "backups": _unseen(world, "no further release was installed")}
+    hindrance = _hindrance(world, [cycle.stand for cycle in cycles if cycle.stand is not None])
+    if hindrance:
+        return {"cycles": [], "together": [], "hindrance": hindrance, "backups": _unseen(world, hindrance)}
     with ThreadPoolExecutor(count) as pool:
         try:
             list(pool.map(_Cycle.begin, cycles))
@@ -54,7 +54,7 @@ def observe_repeats(world: World) -> dict[str, Any]:
     return {
         "cycles": [cycle.seen for cycle in cycles],
         "together": list(markers),
-        "shared": [],
+        "hindrance": "",
         "backups": tried,
     }
 
@@ -153,11 +153,21 @@ class _Cycle:
             self.seen["seconds"][name] = round(self.seen["seconds"].get(name, 0.0) + time.monotonic() - began, 1)
 
 
-def _shared_hosts(world: World, stands: Sequence[Stand]) -> list[str]:
-    """Hosts that two of the releases claim at the edge: installing both would disturb the first."""
+def _hindrance(world: World, stands: Sequence[Stand]) -> str:
+    """Why further releases are not installed: they would claim a host of the first's at the edge, or find no room; else empty."""
     renderings = [world.rendered, *(stand.rendered for stand in stands)]
     pairs = [(one, other) for index, one in enumerate(renderings) for other in renderings[index + 1 :]]
-    return sorted({host for one, other in pairs for host in releases.shared_hosts(one, other)})
+    hosts = sorted({host for one, other in pairs for host in releases.shared_hosts(one, other)})
+    if hosts:
+        told = f"a further release would claim {', '.join(hosts)} at the edge too"
+        return f"{told}: give it another host, or no Ingress, in chart.beside of seatrial.yaml"
+    asked, free = [releases.asked_by(stand.rendered) for stand in stands], releases.free(world.kube)
+    for key, size, unit in (("cpu", 1, "cores"), ("memory", 2**20, "MiB")):
+        wanted = sum(each[key] for each in asked)
+        if wanted > free[key]:
+            told = f"the nodes have {free[key] / size:.2f} {unit} left, and {len(stands)} further releases request"
+            return f"{told} {wanted / size:.2f}: make them smaller in chart.beside of seatrial.yaml"
+    return ""
 
 
 def _try_backups(world: World, cycle: _Cycle) -> dict[str, Any] | None:
@@ -178,10 +188,8 @@ def _unseen(world: World, why: str) -> dict[str, Any] | None:
 
 def judge_repeats(seen: Mapping[str, Any]) -> Verdict:
     """M3-INST-04: each cycle came to its end, every release answered for itself alone, and nothing of any is left."""
-    if seen["shared"]:
-        hosts = ", ".join(seen["shared"])
-        told = f"a further release would claim {hosts} at the edge too: give it another host, or no Ingress, in chart.beside"
-        return judge(0, "cycles", unknown=[told])
+    if seen["hindrance"]:
+        return judge(0, "cycles", unknown=[seen["hindrance"]])
     faults: list[Fault] = []
     unknown: list[str] = []
     for cycle in seen["cycles"]:

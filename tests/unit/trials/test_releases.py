@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -159,6 +160,75 @@ def test_a_claim_may_say_that_it_is_kept_and_nothing_else_may() -> None:
         == "helm.sh/resource-policy: keep"
     )
     assert releases.why_kept({"kind": "ConfigMap", "metadata": metadata}, rendered(), "files stays") == ""
+
+
+def test_a_chart_says_whether_its_ingress_can_be_switched(tmp_path: Path) -> None:
+    assert not releases.has_ingress_switch(tmp_path)
+    for text, can in (("ingress: {enabled: true}", True), ("ingress: true", False), ("[]", False), ("a: {", False), ("", False)):
+        (tmp_path / "values.yaml").write_text(text)
+        assert releases.has_ingress_switch(tmp_path) is can
+
+
+@pytest.mark.parametrize(("beside", "asked"), [({}, [{}, {"ingress": {"enabled": False}}]), ({"ingress": {"host": "x"}}, [None])])
+def test_an_ingress_at_the_first_releases_host_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, beside: dict[str, Any], asked: list[Any]
+) -> None:
+    (tmp_path / "values.yaml").write_text("ingress: {enabled: true}")
+    first = rendered(INGRESS.format("[{host: a.local}]"))
+    first = dataclasses.replace(first, chart=tmp_path)
+    given: list[Any] = []
+
+    def render(*_: Any, overrides: Any, **__: Any) -> Rendered:
+        given.append(overrides)
+        return rendered() if overrides.get("ingress", {}).get("enabled") is False else first
+
+    monkeypatch.setattr(releases, "render", render)
+    world: Any = Run(app(beside=beside), first, None)
+    stand = releases.stand(world, 0, {})
+    assert given == [beside if each is None else each for each in asked]
+    assert (stand.overrides, stand.name) == (given[-1], "shop-again")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """As much of a world as a rendering needs."""
+
+    app: App
+    rendered: Rendered
+    helm: Any
+
+
+WORKLOADS = """web.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template: {spec: {containers: [{name: web, resources: {requests: {cpu: 100m, memory: 1Mi}}}]}}
+---
+# Source: shop/templates/api.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  replicas: 3
+  template: {spec: {containers: [{name: api, resources: {requests: {cpu: 200m}}}]}}
+---
+# Source: shop/templates/hpa.yaml
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec: {scaleTargetRef: {kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 5}
+"""
+
+
+def test_what_a_release_asks_for_and_what_is_left() -> None:
+    asked = releases.asked_by(rendered(WORKLOADS))
+    assert asked == {"cpu": pytest.approx(0.8), "memory": 2.0 * 2**20}
+    spec = {"containers": [{"name": "a", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}]}
+    pods = [{"spec": spec, "status": {"phase": phase}} for phase in ("Running", "Pending", "Succeeded")]
+    found = {"Node": [{"status": {"allocatable": {"cpu": "2", "memory": "4Gi"}}}], "Pod": pods}
+    kube: Any = SimpleNamespace(find=found.__getitem__)
+    assert releases.free(kube) == {"cpu": pytest.approx(1.0), "memory": 2.0 * 2**30}
 
 
 def test_values_are_merged_as_helm_does() -> None:

@@ -74,10 +74,9 @@ def test_a_cycle_that_did_not_come_to_its_end_is_not_counted(recorded: Recorded)
     assert judge_repeats(seen).judged == len(seen["cycles"]) - 1
 
 
-def test_a_second_ingress_at_the_same_host_is_not_tried() -> None:
-    verdict = judge_repeats({"cycles": [], "together": [], "shared": ["shop.local"]})
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "would claim shop.local at the edge too" in verdict.reason
+def test_what_was_not_tried_tells_nothing() -> None:
+    verdict = judge_repeats({"cycles": [], "together": [], "hindrance": "the nodes have 0.10 cores left"})
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, "the nodes have 0.10 cores left")
 
 
 # the cycles, with stand-ins for releases
@@ -130,10 +129,18 @@ Make = Callable[..., tuple[dict[str, Any], list[str]]]
 def observe(monkeypatch: pytest.MonkeyPatch) -> Make:
     """Observe two further releases, of which the step ``fails`` of the one named ``of`` goes wrong."""
 
-    def make(fails: str = "", of: str = "r1", *, backup: bool = True, hosts: tuple[str, ...] = ()) -> Any:
+    def make(
+        fails: str = "",
+        of: str = "r1",
+        *,
+        backup: bool = True,
+        hosts: tuple[str, ...] = (),
+        cores: float = 1.0,
+        memory: float = 1e9,
+    ) -> Any:
         log: list[str] = []
         data = SimpleNamespace(backup=SimpleNamespace(keep="backup.keep") if backup else None)
-        world: Any = SimpleNamespace(app=SimpleNamespace(data=data), rendered="first")
+        world: Any = SimpleNamespace(app=SimpleNamespace(data=data), rendered="first", kube=None)
         world.window = lambda *_: 1.0
         world.limit = lambda *_: 300
         kept: list[Any] = []
@@ -147,6 +154,8 @@ def observe(monkeypatch: pytest.MonkeyPatch) -> Make:
         monkeypatch.setattr(releases, "stand", stand)
         monkeypatch.setattr(releases, "release_name", lambda _, number: f"r{number}")
         monkeypatch.setattr(releases, "shared_hosts", lambda *_: list(hosts))
+        monkeypatch.setattr(releases, "asked_by", lambda _: {"cpu": 0.5, "memory": 2.0**20})
+        monkeypatch.setattr(releases, "free", lambda _: {"cpu": cores, "memory": memory})
         monkeypatch.setattr(repeats, "Database", Database)
         monkeypatch.setattr(evidence, "collect", lambda *_: log.append("evidence"))
         monkeypatch.setattr(backups, "observe_backups", lambda stand, token: {"tried": stand.name, "token": token})
@@ -201,7 +210,16 @@ def test_without_a_backup_none_is_tried(observe: Make) -> None:
     assert observe(backup=False)[0]["backups"] is None
 
 
-def test_nothing_is_installed_where_hosts_collide(observe: Make) -> None:
-    seen, log = observe(hosts=("shop.local",))
-    assert (seen["shared"], log) == (["shop.local"], [])
-    assert seen["backups"] == {"error": "no further release was installed"}
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ({"hosts": ("shop.local",)}, "a further release would claim shop.local at the edge too"),
+        ({"cores": 0.9}, "the nodes have 0.90 cores left, and 2 further releases request 1.00"),
+        ({"memory": 1.5 * 2**20}, "the nodes have 1.50 MiB left, and 2 further releases request 2.00"),
+    ],
+)
+def test_nothing_is_installed_where_hosts_collide_or_there_is_no_room(observe: Make, place: dict[str, Any], told: str) -> None:
+    seen, log = observe(**place)
+    assert log == []
+    assert seen["hindrance"].startswith(told)
+    assert seen["backups"] == {"error": seen["hindrance"]}
