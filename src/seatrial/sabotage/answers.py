@@ -39,8 +39,8 @@ class Answers:
 
     def __init__(self, ask: Callable[..., Completed] = process.run) -> None:
         self.answering = False
-        self._ask = ask
-        self._heard: dict[str, Completed] = {}
+        self.ask = ask
+        self._heard: dict[str, tuple[Completed, dict[str, Any]]] = {}
 
     def run(self, argv: Sequence[str | Path], **how: Any) -> Completed:
         """As :func:`seatrial.process.run`."""
@@ -48,11 +48,19 @@ class Answers:
         key = _key(command, how)
         known = self._heard.get(key) if self.answering else None
         if known is not None:
-            return _said_of(known, command)
-        done = self._ask(argv, **how)
+            return _said_of(known[0], command)
+        done = self.ask(argv, **how)
         if key and not self.answering:
-            self._heard[key] = done
+            self._heard[key] = done, how
         return done
+
+    def heard(self, program: str, command: str) -> list[tuple[Completed, dict[str, Any]]]:
+        """What a program said, each with how it was asked."""
+        return [each for each in self._heard.values() if Path(each[0].argv[0]).name == program and each[0].argv[1] == command]
+
+    def teach(self, done: Completed, how: dict[str, Any]) -> None:
+        """Something that a program would say."""
+        self._heard[_key(done.argv, how)] = done, how
 
 
 def _key(command: Sequence[str], how: dict[str, Any]) -> str:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seatrial.sabotage.answers import Answers
 from seatrial.sabotage.model import Fault, SabotageError
 from seatrial.tools.helm import RENDER_SECONDS, Helm, LintMessage
 from seatrial.tools.helmfaults import ChartError
@@ -180,6 +182,46 @@ def _render(helm: Helm, chart: Path, root: Path, call: Call) -> str:
     except ChartError as error:
         todo = "Write it so that the chart still renders: it is the wiring that must be found broken."
         raise SabotageError(f"a sabotage breaks the rendering: {error}", todo=todo) from error
+
+
+def foretell(answers: Answers, healthy: Path, chart: str, faulty: Mapping[Path, Fault]) -> list[Path]:
+    """Learn what Helm says of charts with a fault in templates alone, from one call for all of them where it was asked once.
+
+    Each fault's first rendering is held against Helm's own: a fault whose template others include, or that renders otherwise each
+    time, differs there, and Helm is asked for all of its renderings.
+
+    Args:
+        answers: what was said of the healthy copy.
+        healthy: that copy.
+        chart: the chart's folder in it.
+        faulty: other copies, each with its fault put in.
+
+    Returns:
+        the copies that Helm need not be asked about.
+    """
+    changed = [(copy, templates) for copy, fault in faulty.items() if (templates := templates_of(fault, chart))]
+    proven: dict[Path, bool] = {}
+    with tempfile.TemporaryDirectory(prefix="seatrial-foretold-") as scratch:
+        together = Path(scratch).resolve() / "chart"
+        shutil.copytree(healthy / chart, together)
+        for number, (copy, templates) in enumerate(changed):
+            for template in templates:
+                file = together / TEMPLATES / f"fault-{number}" / PurePosixPath(template).relative_to(TEMPLATES)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(copy / chart / template, file)
+        for done, how in answers.heard("helm", "template"):
+            if done.argv[3] != str(healthy / chart) or done.returncode != 0:
+                continue
+            beside = answers.ask((*done.argv[:3], together, *done.argv[4:]), **how)
+            parts = split(beside.stdout)
+            for number, (copy, templates) in enumerate(changed if beside.returncode == 0 else ()):
+                text = composed(done.stdout, {each: _renamed(parts, each, number) for each in templates})
+                would = replace(done, argv=tuple(part.replace(str(healthy), str(copy)) for part in done.argv), stdout=text)
+                if copy not in proven:
+                    proven[copy] = split(answers.ask(would.argv, **how).stdout) == split(text)
+                if proven[copy]:
+                    answers.teach(would, how)
+    return [copy for copy, same in proven.items() if same]
 
 
 def split(stream: str) -> dict[str, str]:

@@ -20,8 +20,11 @@ from typing import Any, NoReturn
 from unittest.mock import patch
 
 from seatrial import process
+from seatrial.app import load_app
 from seatrial.errors import ExitCode
 from seatrial.sabotage.answers import Answers
+from seatrial.sabotage.foretold import foretell
+from seatrial.sabotage.model import Fault
 from seatrial.suite_runner import run_suite
 
 AT_ONCE = 2
@@ -37,11 +40,13 @@ class Run:
         copy: the application's folder.
         reports: folder for its reports; what it prints is beside them.
         arguments: for pytest, of seatrial's own and of pytest's.
+        fault: that was put into the copy; None for the healthy one.
     """
 
     copy: Path
     reports: Path
     arguments: tuple[str, ...] = ()
+    fault: Fault | None = None
 
     @property
     def log(self) -> Path:
@@ -76,6 +81,8 @@ def _make(healthy: str, runs: dict[str, Run]) -> dict[str, Ended]:
         ended = {healthy: _told(healthy, first, began)}
         if threading.active_count() > 1:
             raise RuntimeError(f"the healthy run left threads behind, and cannot be forked: {threading.enumerate()}")
+        well = runs[healthy].copy
+        foretell(answers, well, load_app(well).chart.path.as_posix(), {run.copy: run.fault for run in runs.values() if run.fault})
         answers.answering = True
         return ended | _fork_all({name: run for name, run in runs.items() if name != healthy})
 

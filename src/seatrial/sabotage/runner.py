@@ -201,7 +201,7 @@ def _run_static(faults: Mapping[str, Sabotage], copies: Mapping[str, Path]) -> d
     for name, fault in faults.items():
         left_out = [test for criterion, test in SLOW.items() if criterion not in (fault.criterion, *fault.consequences)]
         selection = ("-k", f"not ({' or '.join(left_out)})") if left_out else ()
-        runs[name] = forks.Run(copies[name], _reports(copies[name]), ("--static", *selection))
+        runs[name] = forks.Run(copies[name], _reports(copies[name]), ("--static", *selection), fault)
     ended = forks.run_all(healthy, runs)
     return {
         name: _result(run.reports, ended[name].code, ended[name].seconds, run.log.read_text(errors="replace"))
