@@ -34,9 +34,9 @@ LONGEST_NAME = 53
 """Of a release, in characters; Helm takes no more."""
 ANSWER_SECONDS = 20.0
 """How long Services may take to lead to pods that are ready: proxies and policies learn of them without telling."""
-LEFT_SECONDS = 30.0
+LEFT_SECONDS = 60.0
 """How long the cluster may take to clear away what belonged to what was removed."""
-NAMESPACE_SECONDS = 60.0
+NAMESPACE_SECONDS = 120.0
 LOOK_SECONDS = 1.0
 KEEP = "helm.sh/resource-policy"
 BESIDES = (

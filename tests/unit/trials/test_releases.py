@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 
 from seatrial.app import App
 from seatrial.chart.objects import parse
 from seatrial.chart.render import Rendered
-from seatrial.trials import releases
+from seatrial.trials import live, probe_pod, releases, users
 from seatrial.trials.upgrade import merged, nested
 
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\n"
@@ -314,3 +317,80 @@ def test_only_a_namespace_of_this_run_is_removed() -> None:
     cluster.labels = {"seatrial.run": "r1"}
     stand.clear()
     assert cluster.deleted == ["shop"]
+
+
+# writing and asking
+
+AUTH = {
+    "sign_up": {"path": "/api/signup", "body": {"name": "{marker}", "password": "{password}"}, "status": 201},
+    "token": "token",
+}
+
+
+def a_shop(answers: dict[str, httpx.Response], monkeypatch: pytest.MonkeyPatch, **more: Any) -> tuple[releases.Stand, list[str]]:
+    """A release whose component answers by path, and what it was asked."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.headers.get('authorization', 'nobody')} {request.url.path} {request.content.decode()}")
+        return answers[request.url.path]
+
+    @contextmanager
+    def visitor(_: releases.Stand) -> Iterator[httpx.Client | None]:
+        with httpx.Client(base_url="http://pod", transport=httpx.MockTransport(answer)) as client:
+            yield client if stand.world.app.auth is not None else None
+
+    shop = App.model_validate({**app().model_dump(by_alias=True), "auth": AUTH} | more)
+    redactor = SimpleNamespace(hide=lambda *_: None)
+    world: Any = SimpleNamespace(app=shop, run_id="r1", journal=SimpleNamespace(redactor=redactor), kube=None)
+    stand = releases.Stand(world, rendered(), {})
+    monkeypatch.setattr(releases.Stand, "visitor", visitor)
+    monkeypatch.setattr(users, "password", lambda _: "p")
+    return stand, asked
+
+
+SIGNED_UP = httpx.Response(201, json={"token": "t"})
+
+
+def test_a_user_signs_up_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand, asked = a_shop({"/api/signup": SIGNED_UP, "/api/items": httpx.Response(201)}, monkeypatch)
+    assert stand.write() == {"token": "t", "why_not": "", "written": 2}
+    assert asked == [
+        'nobody /api/signup {"name":"seatrial-r1-shop","password":"p"}',
+        'Bearer t /api/items {"name":"seatrial-r1-shop"}',
+    ]
+
+
+def test_what_went_wrong_with_writing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand, _ = a_shop({"/api/signup": httpx.Response(500)}, monkeypatch)
+    assert stand.write()["why_not"].startswith("POST /api/signup gave status 500")
+    stand, _ = a_shop({"/api/signup": SIGNED_UP, "/api/items": httpx.Response(503)}, monkeypatch)
+    assert stand.write()["why_not"] == "POST /api/items gave 503, wanted 201"
+
+
+def test_where_nobody_signs_up_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand, asked = a_shop({}, monkeypatch, auth=None)
+    assert (stand.write(), asked) == ({"token": "", "why_not": "", "written": 0}, [])
+
+
+def test_services_are_asked_until_they_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand, _ = a_shop({}, monkeypatch)
+    health = {"live": "/health", "ready": "/ready"}
+    parts = {name: {**part, "health": health} for name, part in stand.world.app.model_dump()["components"].items()}
+    shop = App.model_validate({**stand.world.app.model_dump(by_alias=True), "components": parts})
+    stand = releases.Stand(cast(Any, SimpleNamespace(app=shop, kube=None)), rendered(), {})
+    found = {"metadata": {"name": "api"}, "spec": {"ports": [{"port": 81}]}}
+    monkeypatch.setattr(live, "service_of", lambda kube, app, name: found if name == "api" else None)
+    monkeypatch.setattr(probe_pod, "helpers", lambda *_: nullcontext({"visitor": None}))
+    monkeypatch.setattr(releases, "LOOK_SECONDS", 0.0)
+    statuses = iter([None, 503, 200])
+    tried: list[str] = []
+
+    def fetch(kube: Any, source: Any, urls: list[str]) -> list[probe_pod.Answer]:
+        tried.extend(urls)
+        return [probe_pod.Answer(url, next(statuses), {}, "", 0.1, 0, "refused") for url in urls]
+
+    monkeypatch.setattr(probe_pod, "fetch", fetch)
+    (answer,) = stand.ask()
+    assert tried == ["http://api.shop.svc:81/ready"] * 3
+    assert (answer["component"], answer["status"]) == ("api", 200)
