@@ -156,7 +156,7 @@ LIVE: tuple[Sabotage, ...] = (
         milestone=3,
         description="A ConfigMap stays when its release is removed: the next install under that name meets what is left.",
         criterion="M3-INST-04",
-        says="ConfigMap blue-todo-app-frontend is left after the uninstall",
+        says="ConfigMap todo-app-again-frontend is left after the uninstall",
         edits=(
             Edit(
                 "helm-chart/templates/frontend/configmap.yaml",
