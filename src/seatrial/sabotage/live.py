@@ -644,14 +644,14 @@ LIVE: tuple[Sabotage, ...] = (
     Sabotage(
         name="fallback-of-another-outcome",
         milestone=5,
-        description="The command beside an example of kagent does not show what the tool is asked for.",
+        description="The command beside an example of kubectl-ai does not show what the tool is asked for.",
         criterion="M5-DOC-04",
-        says="CPU(cores)",
+        says="'todo-chatbot-backend:'",
         edits=(
             Edit(
                 "docs/todo-app/ai-tools.md",
-                "`kubectl top pods --namespace todo-app --containers`",
-                "`kubectl get pods --namespace todo-app --output=wide`",
+                "`kubectl get deployment/todo-app-backend --namespace todo-app --output=wide`",
+                "`kubectl get deployment/todo-app-backend --namespace todo-app`",
             ),
         ),
         live=True,
