@@ -115,5 +115,11 @@ def judge_guide(seen: Guide) -> Verdict:
                 faults.append(Fault(seen.path.name, found, f"a paragraph that begins with {part.title()}:", "Write it", place))
         if not each.commands:
             faults.append(Fault(seen.path.name, f"no command under {each.title!r}", "a block of sh", "Write it", place))
-    told = [Evidence(f"{each.failure}: {len(each.commands)} commands, said to print {each.prints}") for each in seen.advice]
+    told = [
+        Evidence(
+            f"{each.failure}: {len(each.commands)} commands"
+            + (f", said to print {', '.join(map(repr, each.prints))}" if each.prints else "")
+        )
+        for each in seen.advice
+    ]
     return judge(len(known), "failures", faults, evidence=told)

@@ -200,7 +200,7 @@ def judge_troubles(seen: Mapping[str, Any]) -> Verdict:
         Evidence(
             f"{each['failure']} {'planted' if each['planted'] else 'on the healthy release'}: "
             f"{len(each['runs'])} commands run"
-            + (f", printed {each['prints']}" if each["planted"] and not each["missing"] else "")
+            + (f", printed {', '.join(map(repr, each['prints']))}" if each["planted"] and not each["missing"] else "")
         )
         for each in seen["advice"]
     ]
