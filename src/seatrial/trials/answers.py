@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -102,6 +103,7 @@ def _ask_health(
         for path in dict.fromkeys((component.health.live, component.health.ready, UNKNOWN_PATH))
     }
     urls = list(asked.values())
+    probe_pod.await_way(kube, source, [(address.hostname or "", address.port or 80) for address in map(urlsplit, urls)])
     found = probe_pod.ask_slow_again(kube, source, probe_pod.fetch(kube, source, [*urls, PAUSE_SECONDS, *urls]), limit)
     answers: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for index, (name, path) in enumerate(asked):

@@ -26,6 +26,8 @@ NEVER_READY = "seatrial.dev/never"
 """Readiness gate that nobody sets: the pod has the labels of a component, and no Service ever sends it traffic."""
 
 START_SECONDS = 60.0
+WAY_SECONDS, WAY_LOOK_SECONDS = 15.0, 0.5
+"""How long the policies may take to let a new pod through, and how often is looked: the node sends no event of it."""
 SLOW_ASKED_AGAIN = 4
 REACHED, DENIED, UNKNOWN = "reached", "denied", "unknown"
 _DENYING = ("no route", "unreachable", "prohibited", "not permitted", "reset by peer")
@@ -262,6 +264,16 @@ def reach(kube: Kube, source: Source, targets: Sequence[tuple[str, int]], *, sec
     lines += [f"t {number} {shlex.quote(_address(host, port))} &" for number, (host, port) in enumerate(targets)]
     output = run_script(kube, source, "\n".join([_FIND, *lines, "wait"]), timeout=30 + seconds)
     return parse_reach(output, len(targets))
+
+
+def await_way(kube: Kube, source: Source, targets: Sequence[tuple[str, int]]) -> None:
+    """Wait until a pod that has just started reaches each target, or time is up: policies know its address a little later.
+
+    What does not open in time is the caller's to find out.
+    """
+    deadline = time.monotonic() + WAY_SECONDS
+    while any(found.outcome != REACHED for found in reach(kube, source, targets)) and time.monotonic() < deadline:
+        time.sleep(WAY_LOOK_SECONDS)
 
 
 def _address(host: str, port: int) -> str:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from seatrial.errors import ClusterError
@@ -110,3 +112,21 @@ def test_helper_pods_fit_the_restricted_level_and_may_never_be_ready() -> None:
     assert pod["spec"]["readinessGates"] == [{"conditionType": NEVER_READY}]
     assert helper_pod("x", {})["spec"]["containers"][0]["args"] == ["pause"]
     assert helper_pod("x", {}, ports=[80], http=True)["spec"]["containers"][0]["args"][0] == "netexec"
+
+
+def test_a_new_pod_waits_until_every_way_is_open_and_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = [["denied", "reached"], ["unknown", "reached"], ["reached", "reached"], ["denied", "denied"]]
+    asked: list[int] = []
+
+    def reach(kube: Any, source: Any, targets: Any) -> list[probe_pod.Reach]:
+        asked.append(len(targets))
+        return [probe_pod.Reach(outcome, "") for outcome in rounds[len(asked) - 1]]
+
+    monkeypatch.setattr(probe_pod, "reach", reach)
+    monkeypatch.setattr(probe_pod, "WAY_LOOK_SECONDS", 0.0)
+    source: Any = None
+    probe_pod.await_way(source, source, [("web", 80), ("api", 81)])
+    assert asked == [2, 2, 2]
+    monkeypatch.setattr(probe_pod, "WAY_SECONDS", -1.0)
+    probe_pod.await_way(source, source, [("web", 80), ("api", 81)])
+    assert len(asked) == 4, "time is up: the caller finds out"

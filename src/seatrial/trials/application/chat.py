@@ -92,18 +92,20 @@ def _read_everywhere(world: World, user: User, conversation: int | None) -> list
     kube, app = world.kube, world.app
     name, backend = next(iter(app.having("backend").items()))
     pod = probe_pod.helper_pod("seatrial-chat", helper_labels(world))
+    backends = {item["metadata"]["name"]: item["status"]["podIP"] for item in live.ready_pods(kube, app, name)}
     with probe_pod.helpers(kube, {"client": (app.namespace, pod)}) as sources:
+        probe_pod.await_way(kube, sources["client"], [(address, backend.port) for address in backends.values()])
         return [
             {
-                "pod": item["metadata"]["name"],
+                "pod": each,
                 **_read(
                     kube,
                     sources["client"],
-                    f"http://{item['status']['podIP']}:{backend.port}{CONVERSATIONS}/{conversation}/messages",
+                    f"http://{address}:{backend.port}{CONVERSATIONS}/{conversation}/messages",
                     user,
                 ),
             }
-            for item in live.ready_pods(kube, app, name)
+            for each, address in backends.items()
         ]
 
 

@@ -99,10 +99,11 @@ def _tools(world: World, user: User, unknown: list[str]) -> list[str] | None:
     try:
         name, component = next(iter(app.having("backend").items()))
         service = live.service_of(kube, app, name)
-        host = f"{service['metadata']['name'] if service else name}:{component.service_port or component.port}"
+        host, port = service["metadata"]["name"] if service else name, component.service_port or component.port
         pod = probe_pod.helper_pod("seatrial-parity", helper_labels(world))
         with probe_pod.helpers(kube, {"client": (app.namespace, pod)}) as sources:
-            text = _post(kube, sources["client"], f"http://{host}{MCP}", user)
+            probe_pod.await_way(kube, sources["client"], [(host, port)])
+            text = _post(kube, sources["client"], f"http://{host}:{port}{MCP}", user)
         return [tool["name"] for tool in json.loads(text)["result"]["tools"]]
     except (SeatrialError, ValueError, KeyError, TypeError) as error:
         unknown.append(f"the MCP server does not say which tools it offers: {type(error).__name__}: {error}")
