@@ -26,7 +26,7 @@ from seatrial.cluster.kubeconfig import write_certificates
 from seatrial.cluster.node_image import NodeImage
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.ports import LOOPBACK, free_ports, free_subnets, make_network
-from seatrial.cluster.provider import Capability, ClusterRequest, Edge, Programs, Proof, Step
+from seatrial.cluster.provider import CRICTL, Capability, ClusterRequest, Edge, Programs, Proof, Step
 from seatrial.cluster.proving import PROOF_SECONDS, Proofs
 from seatrial.cluster.sweep import MADE_LABEL, PREFIX, PROFILE_LABEL, Home, listing, profile_of, remove, sweep
 from seatrial.cluster.waiting import rolled_out, wait_for
@@ -406,7 +406,7 @@ class MinikubeCluster:
         self._docker("exec", self.name, "/bin/sh", "-c", command, timeout=300)
 
     def node_images(self) -> list[dict[str, Any]]:
-        done = self.node_exec(["crictl", "images", "--output=json"], 30)
+        done = self.node_exec([*CRICTL, "images", "--output=json"], 30)
         try:
             listed: list[dict[str, Any]] = json.loads(done.stdout)["images"]
         except (ValueError, KeyError) as error:

@@ -17,6 +17,9 @@ from seatrial.process import Completed
 from seatrial.toolchain.engine import Engine
 from seatrial.toolchain.model import Tool, Ways
 
+CRICTL = ("crictl", "--timeout=20s")
+"""How the node's runtime is asked: by itself crictl gives up after 2 s, which a busy node takes."""
+
 
 class Capability(StrEnum):
     """What a trial may need of a cluster. Each is proven by a canary before anything relies on it."""

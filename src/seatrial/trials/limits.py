@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seatrial.chart import workloads
+from seatrial.cluster.provider import CRICTL
 from seatrial.tools.kube import Object
 from seatrial.trials import copies, live, probe_pod
 from seatrial.trials.answers import helper_labels
@@ -36,11 +37,11 @@ MIB = 1024 * 1024
 
 _MAXIMA = """
 for id; do
-  pid=$(crictl inspect --output=go-template --template='{{.info.pid}}' "$id") && cd "/proc/$pid/root/sys/fs/cgroup" || continue
+  pid=$(CRICTL inspect --output=go-template --template='{{.info.pid}}' "$id") && cd "/proc/$pid/root/sys/fs/cgroup" || continue
   if [ -e memory.max ]; then echo "$id $(cat memory.max cpu.max | tr '\\n' ' ')"
   else echo "$id $(cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us | tr '\\n' ' ')"; fi
 done
-"""
+""".replace("CRICTL", " ".join(CRICTL))
 """For each container: its id, memory maximum, CPU quota and CPU period, as its own processes see them (cgroup 2, else 1)."""
 
 _HOG = """

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seatrial.cluster.images import AGNHOST
-from seatrial.cluster.provider import Cluster
+from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials.live import HELPER
@@ -240,7 +240,7 @@ def detach(cluster: Cluster, kube: Kube, sources: Sequence[Source]) -> list[str]
                 "",
             )
             if identity:
-                done = cluster.node_exec(["crictl", "stop", "--timeout=0", identity], 30)
+                done = cluster.node_exec([*CRICTL, "stop", "--timeout=0", identity], 30)
                 left += [f"{source.pod}/{source.container}: {done.output.strip()}"] if done.returncode else []
         except SeatrialError as error:
             left.append(f"{source.pod}/{source.container}: {error}")

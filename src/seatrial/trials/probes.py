@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from seatrial.chart import workloads
-from seatrial.cluster.provider import Cluster
+from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
@@ -40,7 +40,7 @@ def container_pid(cluster: Cluster, pod: Mapping[str, Any], container: str) -> i
     identity = next(
         entry["containerID"].rpartition("/")[2] for entry in pod["status"]["containerStatuses"] if entry["name"] == container
     )
-    done = cluster.node_exec(["crictl", "inspect", "--output=go-template", "--template={{.info.pid}}", identity], 20)
+    done = cluster.node_exec([*CRICTL, "inspect", "--output=go-template", "--template={{.info.pid}}", identity], 30)
     if done.returncode != 0 or not done.stdout.strip().isdigit():
         raise ClusterError(
             f"the node does not say which process {pod['metadata']['name']}/{container} is: {done.output.strip()[:200]}"

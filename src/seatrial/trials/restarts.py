@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seatrial.app import App
-from seatrial.cluster.provider import Cluster
+from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import copies, live, persistence, probe_pod
@@ -34,18 +34,18 @@ THRESHOLD, PERIOD = 3, 10
 _CATCH = """
 end=$(($(date +%s) + $4))
 while [ "$(date +%s)" -lt $end ]; do
-  id=$(crictl ps --quiet --label io.kubernetes.pod.namespace=$1 --label io.kubernetes.pod.name=$2 \\
+  id=$(CRICTL ps --quiet --label io.kubernetes.pod.namespace=$1 --label io.kubernetes.pod.name=$2 \\
     --label io.kubernetes.container.name=$3) || exit 3
   if [ -n "$id" ]; then
-    pid=$(crictl inspect --output=go-template --template='{{.info.pid}}' $id) || exit 3
+    pid=$(CRICTL inspect --output=go-template --template='{{.info.pid}}' $id) || exit 3
     kill -STOP $pid && echo $pid
     exit
   fi
-  sleep 0.05
+  sleep 0.1
 done
 echo "it did not start within $4 s"
 exit 4
-"""
+""".replace("CRICTL", " ".join(CRICTL))
 """Waits until the container $3 of the pod $2 in the namespace $1 starts, $4 seconds at most, and stops its main process; prints
 the process id. The runtime announces no start; the API does, but after the first probe may have succeeded."""
 
