@@ -16,7 +16,7 @@ from seatrial.chart.workloads import Object, labels_of, matches
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label that every namespace bears by itself."""
-PEERS = {"Egress": "to", "Ingress": "from"}
+PEERS = {"Ingress": "from", "Egress": "to"}
 
 
 @dataclass(frozen=True)

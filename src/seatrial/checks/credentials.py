@@ -1,8 +1,8 @@
 """Credentials where nobody may find them: work tree, history, packaged chart and documented commands (M5-SEC-02).
 
-The release itself is judged on the cluster (:mod:`seatrial.trials.credentials`). What counts is a live secret: something that has
-the form of a credential and is not evidently made up. A line that says ``pragma: allowlist secret``, as the scanner's own users
-write it, is let through. No value leaves this module: what is told are kinds, places and fingerprints.
+The release itself is judged on the cluster (:mod:`seatrial.trials.release_secrets`). What counts is a live secret: something that
+has the form of a credential and is not evidently made up. A line that says ``pragma: allowlist secret``, as the scanner's own
+users write it, is let through. No value leaves this module: what is told are kinds, places and fingerprints.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from seatrial.chart.secrecy import is_secret
 from seatrial.checks.contexts import files_of
 from seatrial.checks.markdown import Span, read_page
 from seatrial.checks.remembered import digest, own_source, recall, remember
-from seatrial.checks.rendering import chart_path
+from seatrial.checks.rendering import chart_path, static_helm
 from seatrial.checks.repository import Repository
 from seatrial.errors import Place
 from seatrial.tools import secretscan
-from seatrial.tools.helm import Helm
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
 
@@ -151,7 +150,7 @@ def observe_credentials(world: World) -> Credentials:
     world.fact(git_history=not trouble)
     package, packed = Text(), 0
     with tempfile.TemporaryDirectory(prefix="seatrial-package-") as scratch:
-        archive = Helm(world.toolchain.tool("helm").path).package(chart_path(world), Path(scratch))
+        archive = static_helm(world).package(chart_path(world), Path(scratch))
         with tarfile.open(archive) as opened:
             opened.extractall(Path(scratch) / "chart", filter="data")
         for path in sorted((Path(scratch) / "chart").rglob("*")):

@@ -54,13 +54,14 @@ def render_again(
     values: Sequence[Path] = (),
     overrides: Mapping[str, Any] | None = None,
     release: str | None = None,
+    namespace: str | None = None,
     chart: Path | None = None,
 ) -> Rendered:
     """Render the chart anew, for the Kubernetes version of the run.
 
     Args:
         values, overrides: as of ``helm template``; none is the chart's defaults.
-        release: another name than the trial's.
+        release, namespace: others than the trial's.
         chart: another folder or archive.
 
     Raises:
@@ -70,7 +71,7 @@ def render_again(
         static_helm(world),
         chart or chart_path(world),
         release=release or world.app.chart.release,
-        namespace=world.app.namespace,
+        namespace=namespace or world.app.namespace,
         values=values,
         overrides=overrides,
         kube_version=kube_version(world),

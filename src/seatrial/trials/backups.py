@@ -22,12 +22,12 @@ import httpx
 
 from seatrial.app import Backup
 from seatrial.chart import workloads
+from seatrial.checks.rendering import merged, nested
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import ExecFailed, Object, WaitTimeout, selector_of
 from seatrial.trials import database, evidence, install, probe_pod, users
 from seatrial.trials.database import Database
 from seatrial.trials.releases import Stand, writing
-from seatrial.trials.upgrade import merged, nested
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 
 KEPT = 2
@@ -275,7 +275,7 @@ class _Trial:
         seen |= {"seconds": None, "log_in": None}
         began = time.monotonic()
         try:
-            self.stand.upgrade(merged(self.stand.overrides, nested(value, file)), timeout=RESTORE_SECONDS)
+            self.stand.upgrade(merged(self.stand.overrides, nested(value.split("."), file)), timeout=RESTORE_SECONDS)
             seen["after"] = self._database().fingerprint()
             seen["seconds"] = round(time.monotonic() - began, 1)
             self.stand.upgrade(self.stand.overrides, timeout=RESTORE_SECONDS)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from seatrial.trials.probe_pod import DENIED, REACHED
+from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN
 
 CELL, LEFT, TOP, MARGIN = 46, 190, 150, 16
 """Pixels: a cell's side, room for the rows' and the columns' names, and around everything."""
@@ -62,20 +62,21 @@ def draw(cells: Sequence[Mapping[str, Any]], routes: Iterable[tuple[str, str, in
 
 
 def state(cell: Mapping[str, Any], declared: bool) -> str:
-    """Which colour a cell has: ``open``, ``closed``, ``wrong`` or ``unknown``."""
+    """What a cell comes to: ``open``, ``closed``, ``wrong`` or ``unknown``."""
     wanted, other = (REACHED, DENIED) if declared else (DENIED, REACHED)
+    if UNKNOWN in cell["found"]:
+        return "unknown"
     if other in cell["found"]:
         return "wrong"
-    told = set(cell["found"]) == {wanted} and cell.get("derived", wanted) == wanted
-    if not told or (not declared and cell["control"] != REACHED):
+    if (not declared and cell["control"] != REACHED) or cell["derived"] != wanted:
         return "unknown"
     return "open" if declared else "closed"
 
 
 def _cell(x: int, y: int, cell: Mapping[str, Any], declared: bool) -> str:
     observed = next((each for each in cell["found"] if each != cell["found"][0]), cell["found"][0])
-    marks = (REACHED if declared else DENIED, cell.get("derived", ""), observed)
-    said = f"declared {marks[0]}, by the policies {marks[1] or 'not known'}, observed {observed} (control: {cell['control']})"
+    marks = (REACHED if declared else DENIED, cell["derived"], observed)
+    said = f"declared {marks[0]}, by the policies {marks[1]}, observed {observed} (control: {cell['control']})"
     title = f"{cell['from']} -> {cell['to']}:{cell['port']}: {said}. {cell.get('derived_how', '')}"
     parts = [f"<g><title>{escape(title)}</title>"]
     parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{COLOURS[state(cell, declared)][0]}"/>')

@@ -393,20 +393,23 @@ def _cell_faults(
 ) -> tuple[list[Fault], list[str]]:
     faults, unknown = [], []
     for cell in cells:
-        subject = f"{cell['from']} -> {cell['to']}:{cell['port']}"
-        open_, policies = is_allowed(cell), f"by the policies: {cell['derived_how']}"
-        if UNKNOWN in cell["found"]:
-            unknown.append(f"{subject}: {cell['how'][cell['found'].index(UNKNOWN)]}")
-        elif open_ and DENIED in cell["found"]:
+        subject, policies = f"{cell['from']} -> {cell['to']}:{cell['port']}", f"by the policies: {cell['derived_how']}"
+        declared = is_allowed(cell)
+        state = matrix.state(cell, declared)
+        if state == "unknown":
+            unknown.append(f"{subject}{_why_unknown(cell, declared, policies)}")
+        elif state == "wrong" and declared:
             how = f"{cell['how'][cell['found'].index(DENIED)]} ({policies})"
             faults.append(Fault(subject, how, "a connection: the route is declared", "Open it in both directions' policies"))
-        elif not open_ and REACHED in cell["found"]:
+        elif state == "wrong":
             how = f"connected ({policies})"
             faults.append(Fault(subject, how, "denied: no route is declared", "Close it, or declare it in seatrial.yaml"))
-        elif not open_ and cell["control"] != REACHED:
-            unknown.append(
-                f"{subject} was denied, but the control did not reach it either ({cell['control_how']}): nothing follows"
-            )
-        elif cell["derived"] != (REACHED if open_ else DENIED):
-            unknown.append(f"{subject} is {cell['found'][0]}, although {policies}: the cluster does what no policy says")
     return faults, unknown
+
+
+def _why_unknown(cell: Mapping[str, Any], declared: bool, policies: str) -> str:
+    if UNKNOWN in cell["found"]:
+        return f": {cell['how'][cell['found'].index(UNKNOWN)]}"
+    if not declared and cell["control"] != REACHED:
+        return f" was denied, but the control did not reach it either ({cell['control_how']}): nothing follows"
+    return f" is {cell['found'][0]}, although {policies}: the cluster does what no policy says"

@@ -18,9 +18,9 @@ from typing import Any
 from seatrial.app import App
 from seatrial.chart import workloads
 from seatrial.chart.policies import Endpoint, decide
-from seatrial.chart.render import Rendered, render
+from seatrial.chart.render import Rendered
+from seatrial.checks.rendering import render_again
 from seatrial.errors import ClusterError, SeatrialError
-from seatrial.tools.helm import Helm
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, network, probe_pod, survival
 from seatrial.trials.answers import attach_sources
@@ -336,18 +336,10 @@ def with_model_outside(app: App, rendered: Rendered, limits: Mapping[str, int]) 
 
 def _rendered(world: World, limits: Mapping[str, int]) -> list[Way]:
     """:func:`with_model_outside`, where seatrial.yaml says how that is switched on."""
-    app, off = world.app, world.rendered
+    app = world.app
     if app.chat is None or app.chat.outside is None:
         return []
-    on = render(
-        Helm(world.toolchain.tool("helm").path),
-        off.chart,
-        release=off.release,
-        namespace=off.namespace,
-        values=off.values,
-        overrides=app.chat.outside,
-        kube_version=off.kube_version,
-    )
+    on = render_again(world, values=world.rendered.values, overrides=app.chat.outside)
     return with_model_outside(app, on, limits)
 
 

@@ -16,14 +16,14 @@ import yaml
 
 from seatrial.app import App, Exchange
 from seatrial.chart import workloads
-from seatrial.chart.render import Rendered, render
+from seatrial.chart.render import Rendered
+from seatrial.checks.rendering import merged, nested, render_again
 from seatrial.cluster.ownership import RUN
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import ApiError, Kube, Object
 from seatrial.trials import copies, install, live, probe_pod, users
 from seatrial.trials.answers import helper_labels
 from seatrial.trials.database import marker
-from seatrial.trials.upgrade import merged, nested
 from seatrial.world import World
 
 NAMESPACE = "seatrial-"
@@ -264,7 +264,7 @@ def stand(world: World, number: int, more: Mapping[str, Any]) -> Stand:
     first = world.rendered
     rendered = _rendered(world, app, overrides)
     if shared_hosts(first, rendered) and "ingress" not in overrides and has_ingress_switch(first.chart):
-        overrides = merged(overrides, nested("ingress.enabled", False))
+        overrides = merged(overrides, nested(("ingress", "enabled"), False))
         rendered = _rendered(world, app, overrides)
     hosts = rewritten_secrets(world.app, app, services(first, rendered))
     chart = app.chart.model_copy(update={"secrets": hosts})
@@ -272,16 +272,8 @@ def stand(world: World, number: int, more: Mapping[str, Any]) -> Stand:
 
 
 def _rendered(world: World, app: App, overrides: Mapping[str, Any]) -> Rendered:
-    first = world.rendered
-    return render(
-        world.helm,
-        first.chart,
-        release=app.chart.release,
-        namespace=app.namespace,
-        values=first.values,
-        overrides=overrides,
-        kube_version=first.kube_version,
-    )
+    values = world.rendered.values
+    return render_again(world, values=values, overrides=overrides, release=app.chart.release, namespace=app.namespace)
 
 
 def has_ingress_switch(chart: Path) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from seatrial.checks.rendering import nested
 from seatrial.errors import SeatrialError
 from seatrial.tools.kube import ExecFailed
 from seatrial.trials import backups, evidence, releases
 from seatrial.trials.database import Database
 from seatrial.trials.releases import Stand
-from seatrial.trials.upgrade import nested
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -74,7 +74,7 @@ class _Cycle:
         self._timeout = float(world.limit("M3-INST-02", "ready"))
 
         def render() -> None:
-            self.stand = releases.stand(world, number, nested(keep, backups.KEPT) if keep is not None else {})
+            self.stand = releases.stand(world, number, nested(keep.split("."), backups.KEPT) if keep is not None else {})
             self.seen["namespace"] = self.stand.namespace
 
         self._step("rendering", render)

@@ -21,9 +21,8 @@ import trustme
 
 from seatrial.chart import workloads
 from seatrial.chart.objects import ChartObject
-from seatrial.chart.render import render
+from seatrial.checks.rendering import render_again
 from seatrial.errors import ClusterError, SeatrialError
-from seatrial.tools.helm import Helm
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live
 from seatrial.trials.ingress import FOREIGN
@@ -57,16 +56,7 @@ def observe_tls(world: World) -> dict[str, Any]:
     app = world.app
     assert app.ingress is not None and app.ingress.tls is not None, "applies_when: tls"
     off, tls = world.rendered, app.ingress.tls
-    helm = Helm(world.toolchain.tool("helm").path)
-    on = render(
-        helm,
-        off.chart,
-        release=off.release,
-        namespace=off.namespace,
-        values=off.values,
-        overrides=tls.values,
-        kube_version=off.kube_version,
-    )
+    on = render_again(world, values=off.values, overrides=tls.values)
     seen: dict[str, Any] = {
         "host": app.ingress.host,
         "secret": tls.secret,

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from seatrial.checks.rendering import merged, nested
 from seatrial.errors import SeatrialError
 from seatrial.tools.helm import Helm
 from seatrial.tools.kube import Kube, Object
@@ -55,26 +56,8 @@ def overrides(world: World) -> dict[str, Any]:
     assert app.upgrade is not None
     given = merged({}, app.upgrade.overrides)
     for component, image in second_images(world).items():
-        given = merged(given, nested(app.upgrade.tags[component], image["tag"]))
+        given = merged(given, nested(app.upgrade.tags[component].split("."), image["tag"]))
     return given
-
-
-def nested(path: str, value: Any) -> dict[str, Any]:
-    """The values that ``helm --set path=value`` stands for: ``{"a": {"b": 1}}`` for ``a.b`` and 1."""
-    *above, last = path.split(".")
-    found: dict[str, Any] = {last: value}
-    for key in reversed(above):
-        found = {key: found}
-    return found
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as Helm merges them: maps key by key, everything else replaced."""
-    result = dict(below)
-    for key, value in above.items():
-        known = result.get(key)
-        result[key] = merged(known if isinstance(known, Mapping) else {}, value) if isinstance(value, Mapping) else value
-    return result
 
 
 def run(world: World, kube: Kube, helm: Helm) -> dict[str, Any]:

@@ -12,16 +12,14 @@ from functools import cached_property
 from typing import Any
 
 from seatrial.chart.objects import ChartObject
+from seatrial.chart.policies import NAME_LABEL, PEERS
 from seatrial.chart.workloads import KeyPath, matches
 from seatrial.wiring.pods import Workload
 from seatrial.wiring.reading import dig, labels, mapping, mappings, number, text, texts
 from seatrial.wiring.selectors import Index, selector
 from seatrial.wiring.shelf import Shelf
 
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""The label that every namespace bears by itself."""
 DNS = 53
-DIRECTIONS = {"Ingress": "from", "Egress": "to"}
 
 
 @dataclass(frozen=True)
@@ -169,13 +167,13 @@ def _policy(shelf: Shelf, pods: Index[Workload], item: ChartObject) -> Policy:
         item=item,
         namespace=namespace,
         selected=pods.select(namespace, selector(dig(item.raw, "spec", "podSelector"))),
-        directions=frozenset(types) & set(DIRECTIONS),
+        directions=frozenset(types) & set(PEERS),
         openings=tuple(_openings(item)),
     )
 
 
 def _openings(item: ChartObject) -> Iterable[Opening]:
-    for direction, field in DIRECTIONS.items():
+    for direction, field in PEERS.items():
         key = direction.lower()
         for index, entry in mappings(item.raw, "spec", key):
             path: KeyPath = ("spec", key, index)

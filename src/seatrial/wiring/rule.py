@@ -100,6 +100,16 @@ def at(edge: Edge, what: str, consequence: str, mend: str = "") -> Hit:
     return Hit(edge.item, edge.path, what, consequence, mend, place=edge.place)
 
 
+def name_of(edge: Edge) -> str:
+    """Of what holds a reference, the name alone."""
+    return str(edge.source).rpartition(" ")[2]
+
+
+def held_by(edge: Edge) -> str:
+    """What holds a reference: ``variable API_URL``."""
+    return f"{edge.source.sort} {name_of(edge)}"
+
+
 def either(names: Iterable[str]) -> str:
     """Names for messages: ``a, b or c``; "nothing" for none."""
     return _listed(list(names), "or")

@@ -15,8 +15,8 @@ import pytest
 from seatrial.app import App
 from seatrial.chart.objects import parse
 from seatrial.chart.render import Rendered
+from seatrial.checks.rendering import merged, nested
 from seatrial.trials import live, probe_pod, releases, users
-from seatrial.trials.upgrade import merged, nested
 
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\n"
 DATABASE_URL = "postgresql://shop:{PASSWORD}@shop-db:5432/shop"
@@ -185,7 +185,7 @@ def test_an_ingress_at_the_first_releases_host_is_switched_off(
         given.append(overrides)
         return rendered() if overrides.get("ingress", {}).get("enabled") is False else first
 
-    monkeypatch.setattr(releases, "render", render)
+    monkeypatch.setattr(releases, "render_again", render)
     world: Any = Run(app(beside=beside), first, None)
     stand = releases.stand(world, 0, {})
     assert given == [beside if each is None else each for each in asked]
@@ -235,8 +235,8 @@ def test_what_a_release_asks_for_and_what_is_left() -> None:
 
 
 def test_values_are_merged_as_helm_does() -> None:
-    assert nested("restore.file", "x") == {"restore": {"file": "x"}}
-    assert nested("keep", 2) == {"keep": 2}
+    assert nested(("restore", "file"), "x") == {"restore": {"file": "x"}}
+    assert nested(("keep",), 2) == {"keep": 2}
     assert merged({"a": {"b": 1, "c": [1]}, "d": 1}, {"a": {"c": [2]}, "d": {"e": 1}}) == {"a": {"b": 1, "c": [2]}, "d": {"e": 1}}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from seatrial.chart.policies import NAME_LABEL
 from seatrial.chart.yamlstream import walk
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
-from seatrial.wiring.policies import NAME_LABEL, Peer, Policy
+from seatrial.wiring.policies import Peer, Policy
 from seatrial.wiring.reading import labels, text
 from seatrial.wiring.selectors import selects_all, shown
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
-from seatrial.wiring.rule import Hit, at, both, either, rule
+from seatrial.wiring.rule import Hit, at, both, either, held_by, name_of, rule
 
 
 @rule(
@@ -37,20 +37,16 @@ def host(graph: Graph) -> Iterator[Hit]:
         elif edge.miss is not Miss.PORT:
             yield at(edge, _what(edge), "Each call there fails: the name does not resolve.", _mend(edge))
     if elsewhere:  # where the chart is put, whoever installs it decides
-        more = [f"{edge.source.sort} {_name(edge)} of {edge.item.subject}" for edge in elsewhere[1:]]
+        more = [f"{held_by(edge)} of {edge.item.subject}" for edge in elsewhere[1:]]
         what = f"{_held(elsewhere[0])} names {elsewhere[0].wanted}, whatever namespace the Service is installed in"
         what += f", and so it is with {both(more)}" if more else ""
         consequence = "Installed into any other namespace, each call there fails: the name does not resolve."
         yield replace(at(elsewhere[0], what, consequence, _mend(elsewhere[0])), group=Group.WILL_BREAK)
 
 
-def _name(edge: Edge) -> str:
-    return str(edge.source).rpartition(" ")[2]
-
-
 def _held(edge: Edge) -> str:
     """What holds the address."""
-    return f"{edge.source.sort} {_name(edge)}" if edge.source.sort in ("variable", "key") else f"the command of {edge.source}"
+    return held_by(edge) if edge.source.sort in ("variable", "key") else f"the command of {edge.source}"
 
 
 def _what(edge: Edge) -> str:
@@ -92,8 +88,7 @@ def port(graph: Graph) -> Iterator[Hit]:
     """
     for edge in graph.dangling(Relation.CALLS):
         if edge.miss is Miss.PORT:
-            name = str(edge.source).rpartition(" ")[2]
-            what = f"{edge.source.sort} {name} names {edge.wanted}, but that Service has port {either(edge.beside)}"
+            what = f"{held_by(edge)} names {edge.wanted}, but that Service has port {either(edge.beside)}"
             yield at(edge, what, "Each call there fails: nothing answers at that port.")
 
 
@@ -114,6 +109,5 @@ def browser(graph: Graph) -> Iterator[Hit]:
     else, so the pages load and every call from them fails.
     """
     for edge in graph.edges[Relation.SHOWS]:
-        name = str(edge.source).rpartition(" ")[2]
-        what = f"{name} is built into the pages and names {edge.wanted}, which only the cluster resolves"
+        what = f"{name_of(edge)} is built into the pages and names {edge.wanted}, which only the cluster resolves"
         yield at(edge, what, "The page loads, but whatever it asks the backend for fails in the user's browser.")

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Edge, Graph, Route
+from seatrial.wiring.graph import Graph, Route
 from seatrial.wiring.logins import Asked, Made, beside, in_url, made
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.reading import texts
-from seatrial.wiring.rule import Hit, at, either, rule
+from seatrial.wiring.rule import Hit, at, either, held_by, rule
 
 _MAKES = re.compile(r"\bcreate\s+(?:database|user|role)\b|\bcreate(?:db|user)\b|\balter\s+(?:user|role)\b", re.IGNORECASE)
 _FILLED_IN = re.compile(r"[$<>{}]")
@@ -53,8 +53,9 @@ def login(graph: Graph) -> Iterator[Hit]:
                 key = (route.edge.item, route.edge.path, what)
                 if what and key not in told:
                     told.add(key)
-                    held = _held(route.edge)
-                    yield at(route.edge, f"{held} {what}, container {box.name} of {workload.item.subject}", _REFUSED)
+                    yield at(
+                        route.edge, f"{held_by(route.edge)} {what}, container {box.name} of {workload.item.subject}", _REFUSED
+                    )
 
 
 def _servers(route: Route) -> Iterator[tuple[Workload, Box, Made]]:
@@ -86,10 +87,6 @@ def _wrong(asked: Asked, there: Made) -> str:
     if asked.password and password and asked.password != password and not _FILLED_IN.search(asked.password):
         return f"has another password for {asked.user} than the database"
     return ""
-
-
-def _held(edge: Edge) -> str:
-    return f"{edge.source.sort} {str(edge.source).rpartition(' ')[2]}"
 
 
 def _made_by_others(graph: Graph) -> bool:
