@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from seatrial.cluster.images import AGNHOST
 from seatrial.cluster.minikube import MinikubeCluster
 from seatrial.cluster.provider import Capability
 from seatrial.errors import ClusterError, SeatrialError
-from seatrial.tools.kube import Kube, Object
+from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
 
+NODE_SECONDS = 60.0
 CLAIM_NAME = "seatrial-claim"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -86,12 +88,13 @@ def observe_reach(world: World) -> dict[str, Any]:
     answers = {"kubectl cluster-info": _timed((*kubectl, "cluster-info")), "helm list": _timed(helm)}
     asked = [*kubectl, "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"]
     named = process.run(asked, timeout=15)
+    nodes = ready_nodes(kube)
     return {
-        "nodes": {node["metadata"]["name"]: _is_ready(node) for node in kube.find("Node")},
+        "nodes": nodes,
         "answers": answers,
         "kubeconfig": str(cluster.kubeconfig),
         "server": named.stdout.strip(),
-        "own_node": cluster.name in {node["metadata"]["name"] for node in kube.find("Node")} or not cluster.ephemeral,
+        "own_node": cluster.name in nodes or not cluster.ephemeral,
         "private": Path(cluster.kubeconfig).resolve() != user_kubeconfig().resolve(),
         "user_before": world.facts.get("user_kubeconfig"),
         "user_now": fingerprint(user_kubeconfig()),
@@ -113,7 +116,7 @@ def judge_reach(seen: Mapping[str, Any]) -> Verdict:
             faults.append(Fault(what, f"{answer['seconds']:.1f} s", f"< {seen['limit']:.0f} s", "The API server is too slow"))
     if not seen["private"]:
         faults.append(Fault("kubeconfig", "the user's own", "one of the run's own", "Report it: seatrial must never use it"))
-    if not seen["own_node"]:
+    if seen["nodes"] and not seen["own_node"]:
         faults.append(
             Fault(f"the server {seen['server']}", "another cluster's nodes", "the run's own", "Report it with the journal")
         )
@@ -123,6 +126,20 @@ def judge_reach(seen: Mapping[str, Any]) -> Verdict:
     return judge(
         judged if seen["nodes"] else 0, "nodes, answers and kubeconfigs", faults, evidence=[Evidence(seen["kubeconfig"])]
     )
+
+
+def ready_nodes(kube: Kube) -> dict[str, bool]:
+    """Node -> whether it is Ready; those of a young cluster get the time to register, which the API server does not wait for."""
+    seen: dict[str, bool] = {}
+
+    def ready(known: Mapping[str, Object]) -> bool | None:
+        seen.clear()
+        seen.update({name: _is_ready(node) for name, node in known.items()})
+        return True if seen and all(seen.values()) else None
+
+    with suppress(WaitTimeout):  # what is there then is judged
+        kube.wait("Node", None, ready, what="every node to be Ready", timeout=NODE_SECONDS)
+    return seen
 
 
 def fingerprint(path: Path) -> str:

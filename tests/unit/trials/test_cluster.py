@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.tools.kube import WaitTimeout
 from seatrial.trials.cluster import (
     fingerprint,
     judge_ingress,
@@ -11,6 +12,7 @@ from seatrial.trials.cluster import (
     judge_reach,
     judge_size,
     judge_storage,
+    ready_nodes,
     storage_objects,
 )
 from seatrial.verdict import Outcome, Verdict
@@ -87,7 +89,7 @@ def test_a_healthy_cluster_passes(verdict: Verdict):
         (size(driver="none"), "found none, wanted docker"),
         (size(status={**RUNNING, "kubelet": "Stopped"}), "minikube status / kubelet: found Stopped"),
         (reach(nodes={"seatrial-x": False}), "Node seatrial-x: found not Ready"),
-        (reach(nodes={}), "Nothing to judge"),
+        (reach(nodes={}, own_node=False), "Nothing to judge"),
         (reach(private=False), "kubeconfig: found the user's own"),
         (reach(own_node=False), "another cluster's nodes"),
         (reach(user_now="abc"), "the user's kubeconfig: found changed during the run"),
@@ -133,3 +135,25 @@ def test_the_claim_has_the_size_and_a_pod_that_uses_it():
     claim, pod = storage_objects("1Gi")
     assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+def node(name: str, ready: str) -> dict[str, Any]:
+    return {name: {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}}
+
+
+@pytest.mark.parametrize(
+    ("states", "nodes"),
+    [
+        ([{}, node("a", "Unknown"), node("a", "True")], {"a": True}),  # a young cluster: no node has registered yet
+        ([node("a", "True") | node("b", "False")], {"a": True, "b": False}),
+        ([{}], {}),
+    ],
+)
+def test_nodes_get_the_time_to_register(states: list[dict[str, Any]], nodes: dict[str, bool]):
+    class Kube:
+        def wait(self, kind: str, namespace: None, until: Any, **said: Any) -> bool:
+            if any(until(known) for known in states):
+                return True
+            raise WaitTimeout("waited")
+
+    assert ready_nodes(Kube()) == nodes  # type: ignore[arg-type]
