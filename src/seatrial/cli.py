@@ -88,8 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     sabotage = commands.add_parser("sabotage", help="prove that the judges see faults: one deliberate fault at a time")
     sabotage.add_argument("path", nargs="?", type=Path, default=Path(), help="folder of a healthy application")
     sabotage.add_argument("--static", action="store_true", help="only faults that show in files")
-    sabotage.add_argument("--only", action="append", default=[], metavar="NAME", help="only this fault (may be given again)")
+    sabotage.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="only this fault, round or criterion (may be given again)"
+    )
     sabotage.add_argument("--reuse-cluster", metavar="NAME", help="kept cluster for the faults that need one")
+    sabotage.add_argument(
+        "--against", type=Path, metavar="REPORTS", help="of a run that has judged the healthy application on a cluster already"
+    )
     sabotage.set_defaults(do=_sabotage)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of seatrial.yaml, for editors")
@@ -142,7 +147,13 @@ def _doctor(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _sabotage(arguments: argparse.Namespace, rest: list[str]) -> int:
     from seatrial.sabotage.runner import run_sabotages
 
-    return run_sabotages(arguments.path, static=arguments.static, only=arguments.only, reuse_cluster=arguments.reuse_cluster)
+    return run_sabotages(
+        arguments.path,
+        static=arguments.static,
+        only=arguments.only,
+        reuse_cluster=arguments.reuse_cluster,
+        against=arguments.against,
+    )
 
 
 def _schema(arguments: argparse.Namespace, rest: list[str]) -> int:

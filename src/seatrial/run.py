@@ -192,7 +192,7 @@ class Bench:
             seatrial=__version__,
             python=platform.python_version(),
             platform=platform.platform(),
-            commit=_commit(self.app.root),
+            commit=commit_of(self.app.root),
         )
         self._world.fact(
             cpus=os.cpu_count() or 0,
@@ -313,7 +313,7 @@ def bench_of(config: pytest.Config) -> Bench:
     return bench
 
 
-def _commit(root: Path) -> str | None:
+def commit_of(root: Path) -> str | None:
     """The commit that is judged, with ``+`` where the work tree differs; None outside a git repository."""
     git = shutil.which("git")
     if git is None:

@@ -7,7 +7,6 @@ from seatrial.sabotage.model import Edit, Sabotage
 BACKEND_SERVICE = "helm-chart/templates/backend/service.yaml"
 POLICIES = "helm-chart/templates/networkpolicy.yaml"
 BACKEND, FRONTEND = (f"helm-chart/templates/{part}/deployment.yaml" for part in ("backend", "frontend"))
-HELPERS = "helm-chart/templates/_helpers.tpl"
 DATABASE = "helm-chart/templates/postgres/statefulset.yaml"
 VALUES = "helm-chart/values.yaml"
 HELPERS = "helm-chart/templates/_helpers.tpl"
@@ -18,6 +17,11 @@ ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
 BESIDE_DATABASE = ("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03", "M1-RUN-04", "M1-RUN-05")
 """What is judged beside faults of single containers and of those together; none of it needs a cluster."""
 
+CONTAINERS, FUNCTIONS, SETTINGS, EDGES, REPEATS = "containers", "functions", "settings", "edges", "repeats"
+"""Rounds. Apart are faults of one criterion, and what would hide another: without its Service the backend is asked nothing,
+without its data a database that was away knows nobody, and an outage logs errors. What repeats releases takes as long as the
+rest."""
+
 LIVE: tuple[Sabotage, ...] = (
     Sabotage(
         name="frontend-health-without-a-time",
@@ -27,6 +31,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="timestamp None",
         edits=(Edit(f"{PAGES}/app/api/health/route.ts", ", timestamp: new Date().toISOString() }", " }"),),
         live=True,
+        round=CONTAINERS,
         beside=ALONE,
     ),
     Sabotage(
@@ -37,6 +42,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="/robots.txt",
         edits=(Edit("docker/frontend/Dockerfile", "COPY public ./public\n", ""),),
         live=True,
+        round=CONTAINERS,
         beside=ALONE,
     ),
     Sabotage(
@@ -47,6 +53,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="does not ask /health at port 8001",
         edits=(Edit("docker/backend/Dockerfile", '"-m", "app.healthcheck"]', '"-c", "pass"]'),),
         live=True,
+        round=CONTAINERS,
         beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02"),
     ),
     Sabotage(
@@ -63,6 +70,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=CONTAINERS,
         beside=BESIDE_DATABASE,
     ),
     Sabotage(
@@ -79,6 +87,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=CONTAINERS,
         beside=BESIDE_DATABASE,
     ),
     Sabotage(
@@ -89,6 +98,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="delete_task",
         edits=(Edit(f"{APP}/tools.py", "return _told(await todos.delete(wish.id))", "return _told(await todos.read(wish.id))"),),
         live=True,
+        round=CONTAINERS,
         beside=BESIDE_DATABASE,
     ),
     Sabotage(
@@ -99,6 +109,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="status 401",
         edits=(Edit(f"{PAGES}/lib/forward.ts", '  "connection",\n', '  "authorization",\n  "connection",\n'),),
         live=True,
+        round=CONTAINERS,
         beside=BESIDE_DATABASE,
     ),
     Sabotage(
@@ -109,6 +120,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="PORT=9112",
         edits=(Edit(f"{APP}/settings.py", 'port=integer("PORT", 8001, 1, 65535)', "port=8001"),),
         live=True,
+        round=CONTAINERS,
         beside=("M1-DF-06", "M1-RUN-01"),
     ),
     Sabotage(
@@ -120,6 +132,7 @@ LIVE: tuple[Sabotage, ...] = (
         edits=(Edit(BACKEND_SERVICE, "targetPort: {{ .Values.backend.port }}", "targetPort: 8002"),),
         consequences=("M2-HEALTH-01", "M3-INST-03"),
         live=True,
+        round=CONTAINERS,
         beside=("M2-DEP-01", "M2-NS-01", "M2-SVC-01", "M2-SVC-03", "M2-DB-01", "M2-HEALTH-01", "M3-INST-01", "M3-INST-03"),
     ),
     Sabotage(
@@ -131,6 +144,7 @@ LIVE: tuple[Sabotage, ...] = (
         edits=(Edit(POLICIES, "{{- if .Values.networkPolicy.enabled }}", "{{- if false }}"),),
         consequences=("M4-NP-02",),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-NP-02", "M4-PDB-01"),
     ),
     Sabotage(
@@ -149,6 +163,7 @@ LIVE: tuple[Sabotage, ...] = (
         ),
         consequences=("M2-DB-01",),
         live=True,
+        round=SETTINGS,
         beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
     ),
     Sabotage(
@@ -165,6 +180,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=REPEATS,
         beside=("M2-CFG-01", "M2-SVC-02", "M5-KAG-07"),
     ),
     Sabotage(
@@ -175,6 +191,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="without a place to write to: found Complete, exit code 0",
         edits=(Edit("helm-chart/files/backup.sh", "set -eu\n", "set -u\n"),),
         live=True,
+        round=REPEATS,
         beside=("M2-DB-01", "M2-SVC-02", "M3-INST-04"),
     ),
     Sabotage(
@@ -191,6 +208,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-06", "M4-APP-07"),
     ),
     Sabotage(
@@ -207,6 +225,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M4-NP-01"),
     ),
     Sabotage(
@@ -217,6 +236,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="not signed with the deployed secret",
         edits=(Edit(f"{APP}/tokens.py", "self._secret = secret\n", 'self._secret = f"todo {secret}"\n'),),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-02", "M4-APP-08"),
     ),
     Sabotage(
@@ -233,6 +253,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-08"),
     ),
     Sabotage(
@@ -249,6 +270,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-07"),
     ),
     Sabotage(
@@ -265,6 +287,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-05"),
     ),
     Sabotage(
@@ -281,6 +304,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-04"),
     ),
     Sabotage(
@@ -291,6 +315,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="a foreign origin is granted",
         edits=(Edit(VALUES, "    CORS_ORIGINS: http://todo.local\n", '    CORS_ORIGINS: "*"\n'),),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-03", "M4-APP-07"),
     ),
     Sabotage(
@@ -301,6 +326,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="/logo.png: found status 404",
         edits=(Edit(f"{PAGES}/app/layout.tsx", "<body>\n", '<body>\n        <img src="/logo.png" alt="" hidden />\n'),),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-03", "M4-APP-06"),
     ),
     Sabotage(
@@ -313,6 +339,7 @@ LIVE: tuple[Sabotage, ...] = (
             Edit(f"{APP}/main.py", "    if settings.rate_limit_per_minute:\n", "    if settings.rate_limit_per_minute < 0:\n"),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-02"),
     ),
     Sabotage(
@@ -329,6 +356,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-HEALTH-02", "M2-SVC-02", "M4-PERS-01"),
     ),
     Sabotage(
@@ -345,6 +373,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-08"),
     ),
     Sabotage(
@@ -361,6 +390,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=FUNCTIONS,
         beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-02"),
     ),
     Sabotage(
@@ -378,6 +408,7 @@ LIVE: tuple[Sabotage, ...] = (
         ),
         consequences=("M2-HEALTH-02",),
         live=True,
+        round=EDGES,
         beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-03"),
     ),
     Sabotage(
@@ -394,6 +425,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01"),
     ),
     Sabotage(
@@ -410,6 +442,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-CLUSTER-06"),
     ),
     Sabotage(
@@ -426,6 +459,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-CFG-02", "M2-DEP-01", "M2-SVC-02"),
     ),
     Sabotage(
@@ -444,6 +478,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=EDGES,
         beside=("M2-CFG-01", "M2-DEP-01", "M2-SVC-02"),
     ),
     Sabotage(
@@ -460,6 +495,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-DB-01", "M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
@@ -470,6 +506,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="requests.cpu at full scale",
         edits=(Edit(VALUES, '    requests.cpu: "2"\n', "    requests.cpu: 800m\n"),),
         live=True,
+        round=CONTAINERS,
         beside=("M2-DEP-01", "M2-QUOTA-02", "M2-SVC-02"),
     ),
     Sabotage(
@@ -486,6 +523,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=EDGES,
         beside=("M2-DEP-01", "M2-QUOTA-01", "M2-SVC-02"),
     ),
     Sabotage(
@@ -496,6 +534,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="LOG_LEVEL of its ConfigMap",
         edits=(Edit(f"{APP}/main.py", "setLevel(settings.log_level)", 'setLevel("DEBUG")'),),
         live=True,
+        round=SETTINGS,
         beside=("M2-CFG-01", "M2-SVC-02", "M5-LOG-02"),
     ),
     Sabotage(
@@ -512,6 +551,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-CFG-02", "M2-SVC-02", "M5-LOG-01"),
     ),
     Sabotage(
@@ -535,6 +575,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-04"),
     ),
     Sabotage(
@@ -545,6 +586,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="in Secret todo-app-secrets: found the old value, for the pod template is the same",
         edits=(Edit(BACKEND, '        checksum/secret: {{ include "todo-app.secretChecksum" . }}\n', ""),),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-03"),
     ),
     Sabotage(
@@ -562,6 +604,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=REPEATS,
         beside=("M2-SVC-02", "M5-LOG-01", "M5-LOG-02"),
     ),
     Sabotage(
@@ -579,6 +622,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=EDGES,
         beside=("M2-SVC-02", "M4-ING-01", "M4-ING-02", "M4-ING-03"),
     ),
     Sabotage(
@@ -596,6 +640,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M4-NP-01", "M4-NP-02"),
     ),
     Sabotage(
@@ -613,6 +658,7 @@ LIVE: tuple[Sabotage, ...] = (
         ),
         consequences=("M4-NP-02",),
         live=True,
+        round=EDGES,
         beside=("M2-SVC-02", "M4-NP-01", "M4-NP-02", "M4-NP-03"),
     ),
     Sabotage(
@@ -629,6 +675,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=SETTINGS,
         beside=("M2-SVC-02", "M2-IMG-01", "M2-DEP-01"),
     ),
     Sabotage(
@@ -639,6 +686,7 @@ LIVE: tuple[Sabotage, ...] = (
         says="'Insufficient memory'",
         edits=(Edit("docs/todo-app/TROUBLESHOOTING.md", "`Insufficient cpu`", "`Insufficient memory`"),),
         live=True,
+        round=REPEATS,
         beside=("M2-DEP-01", "M5-DOC-04"),
     ),
     Sabotage(
@@ -655,6 +703,7 @@ LIVE: tuple[Sabotage, ...] = (
             ),
         ),
         live=True,
+        round=REPEATS,
         beside=("M2-DEP-01", "M5-DOC-02"),
     ),
 )

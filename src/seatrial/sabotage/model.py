@@ -48,6 +48,11 @@ class Fault:
         """The criterion or the rule that must find it."""
         raise NotImplementedError
 
+    @property
+    def names(self) -> frozenset[str]:
+        """By which it can be asked for."""
+        return frozenset((self.name, self.root))
+
     def apply(self, folder: Path) -> None:
         """Put the fault into a copy of the application.
 
@@ -101,6 +106,7 @@ class Sabotage(Fault):
         consequences: criteria that the fault may also turn red; nothing else may.
         live: it shows on a cluster only.
         beside: what else is judged with a fault that is live: some criteria that it must leave alone.
+        round: live faults of one round are put into one copy, installed once and judged together: none of them hides another.
     """
 
     milestone: int
@@ -110,10 +116,30 @@ class Sabotage(Fault):
     consequences: tuple[str, ...] = ()
     live: bool = False
     beside: tuple[str, ...] = ()
+    round: str = ""
 
     @property
     def root(self) -> str:
         return self.criterion
+
+    @property
+    def names(self) -> frozenset[str]:
+        return super().names | {self.copy}
+
+    @property
+    def copy(self) -> str:
+        """Name of the copy that it is put into."""
+        return self.round or self.name
+
+    @property
+    def about(self) -> frozenset[str]:
+        """The criteria that it may turn red."""
+        return frozenset((self.criterion, *self.consequences))
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The criteria that are judged with it, where it is live."""
+        return self.about | frozenset(self.beside)
 
 
 Kind = TypeVar("Kind", bound=Fault)
@@ -124,18 +150,17 @@ def chosen(faults: Iterable[Kind], *, static: bool, only: Iterable[str] = ()) ->
 
     Args:
         static: only those that show in files.
-        only: names, or the criterion or rule that finds several; all where there are none.
+        only: names, of a round too, or the criterion or rule that finds several; all where there are none.
 
     Raises:
         SabotageError: no fault has such a name.
     """
     known = list(faults)
-    names = {name for fault in known for name in (fault.name, fault.root)}
     wanted = set(only)
-    for name in sorted(wanted - names):
+    for name in sorted(wanted.difference(*(fault.names for fault in known))):
         raise SabotageError(f"there is no sabotage {name}", todo=f"Choose from {', '.join(fault.name for fault in known)}.")
     return [
         fault
         for fault in known
-        if (not wanted or wanted & {fault.name, fault.root}) and not (static and isinstance(fault, Sabotage) and fault.live)
+        if (not wanted or wanted & fault.names) and not (static and isinstance(fault, Sabotage) and fault.live)
     ]

@@ -1,5 +1,7 @@
-"""Runs the suite on a sabotaged copy of the application, once per fault, and holds the verdicts against those of a healthy copy.
-Faults between files are judged by ``seatrial check``, all together: see :mod:`seatrial.sabotage.checked`.
+"""Runs the suite on sabotaged copies of the application, and holds the verdicts against those of a healthy one.
+
+A fault that shows in files has a copy of its own; live ones of one round share theirs, for it has to be installed. Faults between
+files are judged by ``seatrial check``, all together: see :mod:`seatrial.sabotage.checked`.
 
 A fault is seen if its criterion fails for the right reason, and every other criterion says what it says of the healthy copy, is
 blocked by the fault's criterion, or is named as a consequence.
@@ -22,6 +24,7 @@ from seatrial import process
 from seatrial.errors import ExitCode
 from seatrial.gate import from_data
 from seatrial.journal import replay
+from seatrial.run import commit_of
 from seatrial.sabotage import forks, miswirings, tables
 from seatrial.sabotage.checked import judge_all
 from seatrial.sabotage.live import LIVE
@@ -75,7 +78,9 @@ class Finding:
     consequences: tuple[str, ...]
 
 
-def run_sabotages(path: Path, *, static: bool, only: Iterable[str] = (), reuse_cluster: str | None = None) -> int:
+def run_sabotages(
+    path: Path, *, static: bool, only: Iterable[str] = (), reuse_cluster: str | None = None, against: Path | None = None
+) -> int:
     """Prove that the judges see faults; prints a table.
 
     Args:
@@ -83,9 +88,10 @@ def run_sabotages(path: Path, *, static: bool, only: Iterable[str] = (), reuse_c
         static: only faults that show in files.
         only: names of faults; all where there are none.
         reuse_cluster: kept cluster for the faults that need one; None makes one, and removes it in the end.
+        against: reports of a run that judged this application on a cluster: no healthy copy is judged there again.
 
     Raises:
-        SabotageError: a name is unknown, or a fault does not fit the application.
+        SabotageError: a name is unknown, a fault does not fit the application, or ``against`` is about another one.
 
     Returns:
         0 where every fault was seen, else 1.
@@ -94,15 +100,19 @@ def run_sabotages(path: Path, *, static: bool, only: Iterable[str] = (), reuse_c
     wanted = chosen([*CATALOGUE, *WIRING], static=static, only=only)
     if not wanted:
         raise SabotageError("no sabotage was chosen", todo="Leave --static out for those that need a cluster.")
+    known = {f"{HEALTHY}-live": judged_before(against, root)} if against is not None else {}
     well = _between_files(root, wanted)
     faults = [fault for fault in wanted if isinstance(fault, Sabotage)]
     if not faults:
         return ExitCode.OK if well else ExitCode.UNMET
     with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
         copies = make_copies(root, faults, Path(scratch))
-        results = run_all(copies, faults, reuse_cluster)
-        findings = [find(fault, results.get(fault.name, NOT_RUN), results[_healthy(fault)]) for fault in faults]
-        kept = [_keep(copies[finding.fault.name], root) for finding in findings if finding.problems]
+        results = run_all(copies, faults, reuse_cluster, known)
+        findings = [
+            find(fault, results.get(fault.copy, NOT_RUN), results[_healthy(fault)], _together(fault, faults)) for fault in faults
+        ]
+        unseen = dict.fromkeys(finding.fault.copy for finding in findings if finding.problems)
+        kept = [_keep(copies[name], root) for name in unseen]
     code = _report(findings, [results[name] for name in results if name.startswith(HEALTHY)])
     for folder in filter(None, kept):
         print(f"Its reports: {folder}")
@@ -121,6 +131,31 @@ def _between_files(root: Path, wanted: Iterable[Fault]) -> bool:
     return well
 
 
+def judged_before(reports: Path, root: Path) -> Result:
+    """What a run of this application, as it is now, came to on a cluster.
+
+    Raises:
+        SabotageError: it is no such run.
+    """
+    records = {record.kind: record.data for record in replay(reports / "journal") if record.kind in ("run", "cluster")}
+    of, now = records.get("run", {}), commit_of(root)
+    wrong = ""
+    if not records:
+        wrong = "holds no run"
+    elif "cluster" not in records:
+        wrong = "is of a run without a cluster"
+    elif Path(of["root"]) != root or of["commit"] != now:
+        wrong = f"is of {of['root']} at {of['commit']}, not of {root} at {now}"
+    if wrong:
+        raise SabotageError(f"{reports} {wrong}", todo="Name the reports of `seatrial run` on this application, as it is now.")
+    return Result(read_run(reports / "journal")[0], 0.0)
+
+
+def _together(fault: Sabotage, faults: Iterable[Sabotage]) -> list[Sabotage]:
+    """The other faults of its copy."""
+    return [each for each in faults if each.copy == fault.copy and each is not fault]
+
+
 def _keep(copy: Path, root: Path) -> Path | None:
     """Bring the reports of a run that did not see its fault to where they outlive the copy."""
     made, kept = _reports(copy), root / "reports" / "sabotage" / copy.parent.name
@@ -132,17 +167,17 @@ def _keep(copy: Path, root: Path) -> Path | None:
 
 
 def make_copies(root: Path, faults: Iterable[Sabotage], folder: Path) -> dict[str, Path]:
-    """A healthy copy of the application, and one for each fault.
+    """A healthy copy of the application, and one for each fault or round.
 
     Raises:
         SabotageError: a fault does not fit.
     """
     copies: dict[str, Path] = {}
     for fault in faults:
-        for name in {_healthy(fault), fault.name} - copies.keys():
+        for name in {_healthy(fault), fault.copy} - copies.keys():
             copies[name] = folder / name / root.name
             copy_application(root, copies[name])
-        fault.apply(copies[fault.name])
+        fault.apply(copies[fault.copy])
     return copies
 
 
@@ -168,15 +203,24 @@ def copy_application(root: Path, target: Path) -> None:
     process.run([str(git), "-C", target, "add", "--all"], timeout=60)
 
 
-def run_all(copies: Mapping[str, Path], faults: Sequence[Sabotage], reuse_cluster: str | None) -> dict[str, Result]:
-    """Static runs side by side, then those that need a cluster one after another on the same one: each wants it for itself."""
-    judged = {fault.name: {fault.criterion, *fault.beside} for fault in faults if fault.live}
-    results = _run_static({fault.name: fault for fault in faults if not fault.live}, copies)
-    if not judged:
-        return results
-    # the healthy copy comes first: it says whether the cluster is any good, and brings it up where none is given
-    judged = {f"{HEALTHY}-live": set().union(*judged.values()), **judged}
-    made = ""
+def run_all(
+    copies: Mapping[str, Path], faults: Sequence[Sabotage], reuse_cluster: str | None, known: Mapping[str, Result] | None = None
+) -> dict[str, Result]:
+    """Static runs side by side, then those that need a cluster one after another on the same one: each wants it for itself.
+
+    Args:
+        known: results of healthy copies that need not be judged again.
+    """
+    judged: dict[str, set[str]] = {}
+    for fault in faults:
+        if fault.live:
+            judged.setdefault(fault.copy, set()).update(fault.judged)
+    results = {**(known or {}), **_run_static({fault.name: fault for fault in faults if not fault.live}, copies)}
+    healthy = f"{HEALTHY}-live"
+    if judged and healthy not in results:
+        # it comes first: it says whether the cluster is any good
+        judged = {healthy: set().union(*judged.values()), **judged}
+    made = ""  # the first one brings the cluster up where none is given
     try:
         for name, criteria in judged.items():
             cluster = reuse_cluster or made
@@ -249,16 +293,20 @@ def read_run(journal: Path) -> tuple[dict[str, Verdict], str]:
     return {criterion: worst(verdicts) for criterion, verdicts in said.items()}, cluster
 
 
-def find(fault: Sabotage, result: Result, healthy: Result) -> Finding:
-    """Hold the verdicts on the sabotaged copy against those on the healthy one."""
+def find(fault: Sabotage, result: Result, healthy: Result, together: Iterable[Sabotage] = ()) -> Finding:
+    """Hold the verdicts on the sabotaged copy against those on the healthy one.
+
+    Args:
+        together: other faults in the same copy: what they may turn red says nothing about this one.
+    """
+    theirs = frozenset().union(*(other.about for other in together)) - fault.about
     problems = [trouble for trouble in (result.trouble, healthy.trouble) if trouble]
     problems += _root_problems(fault, result, healthy)
     blocked, consequences = [], []
-    about = {fault.criterion, *fault.consequences}
-    judged = {fault.criterion, *fault.beside} if fault.live else healthy.verdicts.keys() - (SLOW.keys() - about)
+    judged = fault.judged if fault.live else healthy.verdicts.keys() - (SLOW.keys() - fault.about)
     for criterion, before in healthy.verdicts.items():
         after = result.verdicts.get(criterion)
-        if criterion not in judged:
+        if criterion not in judged or criterion in theirs:
             continue
         if criterion == fault.criterion or (after is not None and after.outcome is before.outcome):
             continue
@@ -266,7 +314,9 @@ def find(fault: Sabotage, result: Result, healthy: Result) -> Finding:
             problems.append(f"{criterion} was not judged")
         elif criterion in fault.consequences:
             consequences.append(criterion)
-        elif after.outcome is Outcome.BLOCKED and after.blocked_by in (fault.criterion, *fault.consequences):
+        elif after.outcome is Outcome.BLOCKED and after.blocked_by in theirs:
+            continue
+        elif after.outcome is Outcome.BLOCKED and after.blocked_by in fault.about:
             blocked.append(criterion)
         else:
             told = f"{criterion} is {after.outcome.says}, without the fault {before.outcome.says}"
@@ -292,6 +342,7 @@ def _report(findings: list[Finding], healthy: list[Result]) -> int:
     table = Table(title="sabotage", title_justify="left")
     columns: Mapping[str, Callable[[Finding], str]] = {
         "fault": lambda found: found.fault.name,
+        "round": lambda found: found.fault.round,
         "must turn red": lambda found: found.fault.criterion,
         "what it said": lambda found: _words(found),
         "with it": lambda found: ", ".join([*found.consequences, *(f"{each} blocked" for each in found.blocked)]) or "nothing",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,31 @@ def test_every_fault_fits_the_reference_application(each: Sabotage, tmp_path: Pa
         shutil.copy(ROOT / edit.file, tmp_path / edit.file)
     each.apply(tmp_path)
     assert any((tmp_path / edit.file).read_text() != (ROOT / edit.file).read_text() for edit in each.edits)
+
+
+ROUNDS = sorted({each.round for each in CATALOGUE if each.round})
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_the_faults_of_a_round_fit_together_and_are_about_different_criteria(name: str, tmp_path: Path):
+    faults = [each for each in CATALOGUE if each.round == name]
+    assert all(each.live for each in faults)
+    about = [criterion for each in faults for criterion in each.about]
+    assert len(about) == len(set(about))
+    for file in {edit.file for each in faults for edit in each.edits}:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    for each in faults:
+        each.apply(tmp_path)
+
+
+def test_every_live_fault_of_the_catalogue_is_in_a_round():
+    assert all(each.round for each in CATALOGUE if each.live)
+
+
+def test_a_round_is_chosen_by_its_name():
+    one, two = (replace(fault(name=name, live=True), round="r") for name in "ab")
+    assert chosen([one, two, fault(name="c")], static=False, only=["r"]) == [one, two]
 
 
 def test_there_is_one_healthy_copy_and_one_for_each_fault(tmp_path: Path):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seatrial.journal import Journal
 from seatrial.sabotage import forks, runner
-from seatrial.sabotage.model import Edit, Sabotage
+from seatrial.sabotage.model import Edit, Sabotage, SabotageError
 from seatrial.sabotage.runner import Result, find, read_run, run_all
 from seatrial.verdict import Outcome, Verdict, blocked, failed, inconclusive, passed
 
@@ -50,6 +51,21 @@ def test_consequences_and_what_is_blocked_are_told():
 )
 def test_what_is_seen_otherwise_is_a_problem(changed, says):
     assert any(says in problem for problem in find(FAULT, after(**changed), HEALTHY).problems)
+
+
+OTHER = dataclasses.replace(FAULT, name="g", criterion="A-A-03", consequences=(), live=True, round="r")
+
+
+@pytest.mark.parametrize("after_that", [failed("port 9"), blocked("A-A-01", ""), GOOD])
+def test_what_the_other_faults_of_its_copy_are_about_says_nothing_about_a_fault(after_that: Verdict):
+    found = find(FAULT, after(A_A_03=after_that, A_A_04=blocked("A-A-03", "")), HEALTHY, [OTHER])
+    assert (found.problems, found.blocked, found.consequences) == ((), (), ())
+    assert find(FAULT, after(A_A_03=failed("port 9")), HEALTHY).problems
+
+
+def test_its_own_criterion_is_looked_at_whoever_else_may_turn_it_red():
+    rival = dataclasses.replace(OTHER, consequences=("A-A-01",))
+    assert "nobody saw the fault" in find(FAULT, after(A_A_01=GOOD), HEALTHY, [rival]).problems[0]
 
 
 def test_a_criterion_that_is_no_longer_judged_is_a_problem():
@@ -102,6 +118,54 @@ def test_live_faults_share_a_cluster_that_the_healthy_copy_brings_up(monkeypatch
         ["sweep", "--kept", "seatrial-r"],
     ]
     assert results.keys() == {"healthy-live", FAULT.name}
+
+
+def test_faults_of_a_round_are_judged_once_on_their_copy_and_a_known_healthy_run_is_not_repeated(monkeypatch: pytest.MonkeyPatch):
+    calls: list[list[str]] = []
+
+    def run(copy: Path, arguments: list[str], timeout: float) -> Result:
+        calls.append([copy.name, *arguments])
+        return Result({}, 1.0, "seatrial-r")
+
+    monkeypatch.setattr(runner, "_run", run)
+    monkeypatch.setattr(runner, "_seatrial", lambda arguments, timeout: None)
+    first = dataclasses.replace(FAULT, live=True, round="r", beside=("A-A-04",))
+    known = {"healthy-live": HEALTHY}
+    assert run_all({"healthy-live": Path("well"), "r": Path("ill")}, [first, OTHER], None, known) == {
+        **known,
+        "r": Result({}, 1.0, "seatrial-r"),
+    }
+    criteria = [part for name in ("A-A-01", "A-A-02", "A-A-03", "A-A-04") for part in ("--criterion", name)]
+    assert calls == [["ill", "--keep-cluster", *criteria]]
+
+
+def healthy_run(folder: Path, *, cluster: bool = True, **said: str | None) -> Path:
+    journal = Journal(folder / "journal")
+    journal.write("run", **{"root": str(folder), "commit": None, **said})
+    if cluster:
+        journal.write("cluster", name="seatrial-r")
+    journal.verdict("A-A-01", GOOD, test="one")
+    journal.close()
+    return folder
+
+
+def test_a_run_of_the_same_application_says_what_is_healthy(tmp_path: Path):
+    assert runner.judged_before(healthy_run(tmp_path), tmp_path).verdicts["A-A-01"].outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"cluster": False}, "is of a run without a cluster"),
+        ({"root": "/elsewhere"}, "is of /elsewhere at None, not of"),
+        ({"commit": "abc"}, "at abc, not of"),
+    ],
+)
+def test_a_run_of_anything_else_does_not(tmp_path: Path, said: dict[str, Any], says: str):
+    with pytest.raises(SabotageError, match=says):
+        runner.judged_before(healthy_run(tmp_path, **said), tmp_path)
+    with pytest.raises(SabotageError, match="holds no run"):
+        runner.judged_before(tmp_path / "nothing", tmp_path)
 
 
 def test_a_given_cluster_is_used_and_left_alone(monkeypatch: pytest.MonkeyPatch):
