@@ -108,14 +108,25 @@ class SteadyClient:
             turn += 1
 
     def _ask(self, path: str, due: float) -> None:
-        began = time.monotonic() - self._began
+        began = self.clock()
         status: int | None = None
         error = ""
         try:
             status = self._http.get(path).status_code
         except httpx.HTTPError as failure:
             error = f"{type(failure).__name__}: {failure}".rstrip(": ")
-        self._samples.append(Sample(path, due, began, time.monotonic() - self._began, status, error))
+        self._samples.append(Sample(path, due, began, self.clock(), status, error))
+
+    def clock(self) -> float:
+        """Seconds since it began, as its requests count them."""
+        return time.monotonic() - self._began
+
+    def asked(self) -> list[tuple[float, float, bool]]:
+        """Each request in turn: when it began, the seconds until its answer or its failure, and whether it was answered well."""
+        return [
+            (round(sample.began, 3), round(sample.ended - sample.began, 3), not sample.failed)
+            for sample in sorted(self._samples, key=lambda sample: sample.began)
+        ]
 
     def traffic(self) -> dict[str, Any]:
         """What happened, as plain data; call it after the ``with`` block."""

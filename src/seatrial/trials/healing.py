@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +12,7 @@ from seatrial.app import App
 from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
-from seatrial.trials import callers, edge, live, traffic
+from seatrial.trials import callers, edge, live, recovery, traffic
 from seatrial.trials.probes import container_pid
 from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -21,6 +21,9 @@ from seatrial.world import World
 SLACK_SECONDS = 30.0
 """How much longer than allowed is waited for a pod, so that the message can say how late it was."""
 KILL_SECONDS = 20.0
+
+Clock = Callable[[], float]
+"""Seconds since the client began."""
 
 
 def observe_healing(world: World) -> dict[str, Any]:
@@ -32,36 +35,38 @@ def observe_healing(world: World) -> dict[str, Any]:
 
     Returns:
         ``workloads``: ``component``, ``serving``, ``pods`` (ready ones before), ``limit`` (seconds), ``falls`` (``how``, ``pod``,
-        ``seconds`` or None, ``why`` it did not come back, ``unknown`` where nothing could be done); ``traffic``; ``limits``.
+        ``at`` (seconds since the client began), ``seconds`` or None, ``why`` it did not come back, ``unknown`` where nothing
+        could be done); ``traffic``; ``asked`` (each request: see :meth:`SteadyClient.asked`); ``limits``; ``picture`` (artefact).
     """
     app = world.app
     serving = [name for name, component in app.components.items() if component.role in SERVING]
     edge.wait_calm(world)
     with edge.client(world) as client, ThreadPoolExecutor(len(serving)) as pool:
         until = time.monotonic() + float(world.limit("M5-HEAL-01", "ready"))
-        found = list(pool.map(lambda name: _fell(world, name), serving))
+        found = list(pool.map(lambda name: _fell(world, name, client.clock), serving))
         time.sleep(max(0.0, until - time.monotonic()))
-    found += [_fell(world, name) for name in app.components if name not in serving]
+    found += [_fell(world, name, client.clock) for name in app.components if name not in serving]
     with contextlib.suppress(ClusterError):  # what did not come back is among the falls
         edge.wait_calm(world)
     limits = {key: float(world.limit("M5-HEAL-01", key)) for key in ("replicas", "error_rate")}
-    return {"workloads": found, "traffic": client.traffic(), "limits": limits}
+    seen = {"workloads": found, "traffic": client.traffic(), "asked": client.asked(), "limits": limits}
+    return {**seen, "picture": world.artefact("recovery.svg", recovery.draw(seen))}
 
 
-def _fell(world: World, component: str) -> dict[str, Any]:
+def _fell(world: World, component: str, clock: Clock) -> dict[str, Any]:
     """Take one pod away and kill another's main process, one after the other."""
     kube, app = world.kube, world.app
     role = app.components[component].role
     limit = float(world.limit("M5-HEAL-01", "database_ready" if role == "database" else "ready"))
     pods = live.ready_pods(kube, app, component)
-    falls = [_delete(kube, app, component, pods, limit)] if pods else []
+    falls = [_delete(kube, app, component, pods, limit, clock)] if pods else []
     if falls and falls[0]["seconds"] is not None:
         known = {pod["metadata"]["uid"] for pod in pods[1:]}
         there = live.ready_pods(kube, app, component)
         another = next((pod for pod in there if pod["metadata"]["uid"] in known), there[0])
         if role in SERVING:
             _await_called(world, component, [pod for pod in there if pod["metadata"]["uid"] not in known])
-        falls.append(_kill(world.cluster, kube, app, component, another, limit))
+        falls.append(_kill(world.cluster, kube, app, component, another, limit, clock))
     return {
         "component": component,
         "serving": role in SERVING,
@@ -78,24 +83,25 @@ def _await_called(world: World, component: str, pods: Sequence[Object]) -> None:
         callers.connections(world, component, pods)
 
 
-def _delete(kube: Kube, app: App, component: str, pods: Sequence[Object], limit: float) -> dict[str, Any]:
-    victim, began = pods[0]["metadata"], time.monotonic()
+def _delete(kube: Kube, app: App, component: str, pods: Sequence[Object], limit: float, clock: Clock) -> dict[str, Any]:
+    victim, began = pods[0]["metadata"], clock()
     kube.delete("Pod", victim["name"], app.namespace)
-    seen: dict[str, Any] = {"how": "deleted", "pod": victim["name"]}
+    seen: dict[str, Any] = {"how": "deleted", "pod": victim["name"], "at": round(began, 1)}
     try:
         wait_replaced(kube, app, component, gone={victim["uid"]}, count=len(pods), timeout=limit + SLACK_SECONDS)
     except WaitTimeout as error:
         return {**seen, "seconds": None, "why": error.message}
-    return {**seen, "seconds": round(time.monotonic() - began, 1)}
+    return {**seen, "seconds": round(clock() - began, 1)}
 
 
-def _kill(cluster: Cluster, kube: Kube, app: App, component: str, pod: Object, limit: float) -> dict[str, Any]:
+def _kill(cluster: Cluster, kube: Kube, app: App, component: str, pod: Object, limit: float, clock: Clock) -> dict[str, Any]:
     """SIGKILL from the node, as the kernel would: process 1 of a container cannot be killed from inside it."""
     container = live.main_container(app, component, pod)
-    seen: dict[str, Any] = {"how": "killed", "pod": pod["metadata"]["name"]}
+    seen: dict[str, Any] = {"how": "killed", "pod": pod["metadata"]["name"], "at": round(clock(), 1)}
     try:
         pid = container_pid(cluster, pod, container)
-        began = time.monotonic()
+        began = clock()
+        seen["at"] = round(began, 1)
         done = cluster.node_exec(["kill", "-KILL", str(pid)], KILL_SECONDS)
     except ClusterError as error:
         return {**seen, "seconds": None, "unknown": error.message}
@@ -105,7 +111,7 @@ def _kill(cluster: Cluster, kube: Kube, app: App, component: str, pod: Object, l
         wait_restarted(kube, app, component, pod, timeout=limit + SLACK_SECONDS)
     except WaitTimeout as error:
         return {**seen, "seconds": None, "why": error.message}
-    return {**seen, "seconds": round(time.monotonic() - began, 1)}
+    return {**seen, "seconds": round(clock() - began, 1)}
 
 
 # waiting
@@ -183,9 +189,9 @@ def judge_healing(seen: Mapping[str, Any]) -> Verdict:
         Evidence(f"{item['component']}: Pod {fall['pod']} {fall['how']}, ready again after {fall['seconds']} s")
         for item, fall in falls
     ]
-    return judge(
-        len(falls), "pods", faults, unknown=unknown, evidence=[*evidence, traffic.seen(seen["traffic"], while_="meanwhile")]
-    )
+    evidence.append(traffic.seen(seen["traffic"], while_="meanwhile"))
+    evidence.append(Evidence("each request and each fall over time", artefact=seen.get("picture")))
+    return judge(len(falls), "pods", faults, unknown=unknown, evidence=evidence)
 
 
 def _late(item: Mapping[str, Any], fall: Mapping[str, Any]) -> list[Fault]:

@@ -1,3 +1,4 @@
+import itertools
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +75,11 @@ def test_the_client_keeps_its_rate_and_sends_what_it_is_given(edge: str) -> None
     assert (set(Page.hosts), Page.shown) == ({"todo.local"}, {"Bearer x"})
     assert seen["paths"]["/"]["failed"] == 0
     assert seen["paths"]["/bad"]["failed"] == seen["paths"]["/bad"]["requests"]
+    asked = client.asked()
+    assert (len(asked), sum(not good for _, _, good in asked)) == (seen["requests"], seen["failed"])
+    assert all(0 <= earlier[0] <= later[0] for earlier, later in itertools.pairwise(asked))
+    assert all(0 <= seconds < 5 for _, seconds, _ in asked)
+    assert client.clock() >= asked[-1][0]
 
 
 def test_no_server_is_a_failure_of_every_request() -> None:
