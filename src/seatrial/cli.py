@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sabotage = commands.add_parser("sabotage", help="prove that the judges see faults: one deliberate fault at a time")
     sabotage.add_argument("path", nargs="?", type=Path, default=Path(), help="folder of a healthy application")
-    sabotage.add_argument("--static", action="store_true", help="only faults that show in files")
+    kind = sabotage.add_mutually_exclusive_group()
+    kind.add_argument("--static", action="store_true", help="only faults that show in files")
+    kind.add_argument("--live", action="store_true", help="only faults that show on an engine or a cluster, in rounds")
     sabotage.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="only this fault, round or criterion (may be given again)"
     )
@@ -150,6 +152,7 @@ def _sabotage(arguments: argparse.Namespace, rest: list[str]) -> int:
     return run_sabotages(
         arguments.path,
         static=arguments.static,
+        live=arguments.live,
         only=arguments.only,
         reuse_cluster=arguments.reuse_cluster,
         against=arguments.against,

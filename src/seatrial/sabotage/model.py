@@ -145,11 +145,11 @@ class Sabotage(Fault):
 Kind = TypeVar("Kind", bound=Fault)
 
 
-def chosen(faults: Iterable[Kind], *, static: bool, only: Iterable[str] = ()) -> list[Kind]:
+def chosen(faults: Iterable[Kind], *, static: bool = False, live: bool = False, only: Iterable[str] = ()) -> list[Kind]:
     """The faults that are asked for, in the catalogue's order.
 
     Args:
-        static: only those that show in files.
+        static, live: only those that show in files, or only those that show on an engine or a cluster.
         only: names, of a round too, or the criterion or rule that finds several; all where there are none.
 
     Raises:
@@ -159,8 +159,7 @@ def chosen(faults: Iterable[Kind], *, static: bool, only: Iterable[str] = ()) ->
     wanted = set(only)
     for name in sorted(wanted.difference(*(fault.names for fault in known))):
         raise SabotageError(f"there is no sabotage {name}", todo=f"Choose from {', '.join(fault.name for fault in known)}.")
+    kinds = {True} if live else {False} if static else {True, False}
     return [
-        fault
-        for fault in known
-        if (not wanted or wanted & fault.names) and not (static and isinstance(fault, Sabotage) and fault.live)
+        fault for fault in known if (not wanted or wanted & fault.names) and (isinstance(fault, Sabotage) and fault.live) in kinds
     ]

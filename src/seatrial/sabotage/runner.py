@@ -79,14 +79,20 @@ class Finding:
 
 
 def run_sabotages(
-    path: Path, *, static: bool, only: Iterable[str] = (), reuse_cluster: str | None = None, against: Path | None = None
+    path: Path,
+    *,
+    static: bool = False,
+    live: bool = False,
+    only: Iterable[str] = (),
+    reuse_cluster: str | None = None,
+    against: Path | None = None,
 ) -> int:
     """Prove that the judges see faults; prints a table.
 
     Args:
         path: folder of a healthy application, or its seatrial.yaml.
-        static: only faults that show in files.
-        only: names of faults; all where there are none.
+        static, live: only faults that show in files, or only those that show on an engine or a cluster.
+        only: names of faults, rounds, criteria or rules; all where there are none.
         reuse_cluster: kept cluster for the faults that need one; None makes one, and removes it in the end.
         against: reports of a run that judged this application on a cluster: no healthy copy is judged there again.
 
@@ -97,9 +103,9 @@ def run_sabotages(
         0 where every fault was seen, else 1.
     """
     root = (path if path.is_dir() else path.parent).resolve()
-    wanted = chosen([*CATALOGUE, *WIRING], static=static, only=only)
+    wanted = chosen([*CATALOGUE, *WIRING], static=static, live=live, only=only)
     if not wanted:
-        raise SabotageError("no sabotage was chosen", todo="Leave --static out for those that need a cluster.")
+        raise SabotageError("no sabotage was chosen", todo="It is of the other kind: leave --static or --live out.")
     known = {f"{HEALTHY}-live": judged_before(against, root)} if against is not None else {}
     well = _between_files(root, wanted)
     faults = [fault for fault in wanted if isinstance(fault, Sabotage)]

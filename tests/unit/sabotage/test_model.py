@@ -35,9 +35,10 @@ def test_a_fault_that_does_not_fit_is_an_error(tmp_path: Path, file: str, old: s
 def test_faults_are_chosen_by_name_and_kind():
     faults = [fault(name="a"), fault(name="b", live=True), fault(name="c")]
     assert [each.name for each in chosen(faults, static=True)] == ["a", "c"]
-    assert [each.name for each in chosen(faults, static=False, only=["c", "b"])] == ["b", "c"]
+    assert [each.name for each in chosen(faults, live=True)] == ["b"]
+    assert [each.name for each in chosen(faults, only=["c", "b"])] == ["b", "c"]
     with pytest.raises(SabotageError, match="there is no sabotage z"):
-        chosen(faults, static=False, only=["z"])
+        chosen(faults, only=["z"])
 
 
 def test_the_catalogue_speaks_of_criteria_that_exist_under_names_of_their_own():
@@ -80,7 +81,7 @@ def test_every_live_fault_of_the_catalogue_is_in_a_round():
 
 def test_a_round_is_chosen_by_its_name():
     one, two = (replace(fault(name=name, live=True), round="r") for name in "ab")
-    assert chosen([one, two, fault(name="c")], static=False, only=["r"]) == [one, two]
+    assert chosen([one, two, fault(name="c")], only=["r"]) == [one, two]
 
 
 def test_there_is_one_healthy_copy_and_one_for_each_fault(tmp_path: Path):
