@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from seatrial.check.rule import Rule
 from seatrial.checks.contexts import SENTINELS, Context, leaked
-from seatrial.discovery.dockerfiles import FoundDockerfile, copied
-from seatrial.discovery.patterns import DockerIgnore, expression
+from seatrial.discovery.dockerfiles import FoundDockerfile, copied, covers
+from seatrial.discovery.patterns import DockerIgnore
 from seatrial.discovery.tree import Tree, text_of
 from seatrial.errors import Place
 from seatrial.images.content import SECRETS
@@ -224,7 +224,7 @@ class Kitchen:
 
     def takes(self, instruction: Instruction, name: str) -> bool:
         """Whether a COPY or ADD takes a file of the context."""
-        return any(_covers(source, name) for source in copied(instruction, self.file.args))
+        return any(covers(source, name) for source in copied(instruction, self.file.args))
 
 
 def judge_dockerfile(found: FoundDockerfile, tree: Tree) -> Iterator[Finding]:
@@ -286,17 +286,7 @@ def _reaches(kitchen: Kitchen, source: str) -> bool:
     """Whether anything of a source gets into the build: a folder may be ignored but for some of what it holds."""
     if not kitchen.ignore.ignores(source):
         return True
-    return any(_covers(source, name) for name in kitchen.given)
-
-
-def _covers(source: str, name: str) -> bool:
-    if source == "." or name == source or name.startswith(f"{source}/"):
-        return True
-    if not set(source) & set("*?["):
-        return False
-    pattern = expression(source)
-    parts = name.split("/")
-    return any(pattern.fullmatch("/".join(parts[:count])) for count in range(1, len(parts) + 1))
+    return any(covers(source, name) for name in kitchen.given)
 
 
 def _locks(kitchen: Kitchen) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 import seatrial
 from seatrial.check.report import Report, as_data, from_data
 from seatrial.checks.remembered import digest, recall, remember
+from seatrial.discovery.patterns import MAX_PAGE_BYTES, PACKAGE, PAGE_FILE
 from seatrial.discovery.tree import MAX_BYTES, Tree
 from seatrial.toolchain.store import cache_path
 
@@ -71,8 +72,10 @@ def _files(tree: Tree) -> Iterator[str | bytes]:
         path = tree.root / name
         yield name
         try:
-            yield str(path.stat().st_mode & 0o111)
-            if path not in inside and _READ.fullmatch(path.name):
+            facts = path.stat()
+            yield str(facts.st_mode & 0o111)
+            page = PAGE_FILE.fullmatch(path.name) and facts.st_size <= MAX_PAGE_BYTES
+            if path not in inside and (page or path.name == PACKAGE or _READ.fullmatch(path.name)):
                 inside.add(path)
         except OSError:
             yield "unreadable"

@@ -102,6 +102,7 @@ def given_of(
         templates=texts(item.template for item in objects),
         dockerfiles=[each.parsed for each in found.dockerfiles if each.parsed],
         built=_built(found),
+        pages=found.pages,
         health=_health(found),
     )
 
@@ -146,6 +147,7 @@ def judge_manifests(
             templates=texts(item.template for item in objects),
             dockerfiles=[each.parsed for each in found.dockerfiles if each.parsed],
             built=_built(found),
+            pages=found.pages,
             beside=frozenset(item.template for item in others),
             elsewhere=elsewhere,
             unread="\n".join(texts(hidden).values()),

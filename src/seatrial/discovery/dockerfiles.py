@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from seatrial.discovery.compose import Build, ComposeFile
-from seatrial.discovery.patterns import DockerIgnore
+from seatrial.discovery.patterns import DockerIgnore, expression
 from seatrial.discovery.tree import Tree, text_of
 from seatrial.errors import SeatrialError
 from seatrial.images.dockerfile import Dockerfile, Instruction, expand, read_dockerfile
@@ -117,6 +117,17 @@ def copied(instruction: Instruction, args: Mapping[str, str]) -> list[str]:
     known = {name: value for name, value in args.items() if value}
     sources = [expand(word, known) if _is_known(word, known) else word for word in words[:-1]]
     return [_clean(source) for source in sources if not source.startswith("<<") and "://" not in source and "git@" not in source]
+
+
+def covers(source: str, name: str) -> bool:
+    """Whether a source of ``COPY``, as :func:`copied` has it, takes a file of the context."""
+    if source == "." or name == source or name.startswith(f"{source}/"):
+        return True
+    if not set(source) & set("*?["):
+        return False
+    pattern = expression(source)
+    parts = name.split("/")
+    return any(pattern.fullmatch("/".join(parts[:count])) for count in range(1, len(parts) + 1))
 
 
 def _is_known(word: str, args: Mapping[str, str]) -> bool:

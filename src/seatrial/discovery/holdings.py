@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from seatrial.discovery.charts import CHART, FoundChart, find_charts, read_chart
 from seatrial.discovery.compose import ComposeFile, find_compose
 from seatrial.discovery.dockerfiles import FoundDockerfile, built_in, find_dockerfiles
 from seatrial.discovery.manifests import Manifests, find_manifests
+from seatrial.discovery.pages import PageCall, all_page_calls
 from seatrial.discovery.tree import Tree
 from seatrial.errors import ConfigError, Place
 
@@ -44,6 +47,11 @@ class Holdings:
     @property
     def root(self) -> Path:
         return self.tree.root
+
+    @cached_property
+    def pages(self) -> Mapping[Path, tuple[PageCall, ...]]:
+        """Dockerfile -> what its pages call on the machine that they are looked at on."""
+        return all_page_calls(self.dockerfiles, self.tree)
 
 
 def discover(tree: Tree) -> Holdings:

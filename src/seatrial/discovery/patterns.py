@@ -14,6 +14,12 @@ from pathlib import PurePosixPath
 
 MAX_PATTERNS = 10_000
 """How many lines of an ignore file count."""
+PAGE_FILE = re.compile(r".+\.(?:[jt]sx?|mjs|vue|svelte|html?|ejs)")
+"""Files that hold scripts of pages."""
+PACKAGE = "package.json"
+"""What a package of scripts needs."""
+MAX_PAGE_BYTES = 200_000
+"""No script of a page that a person writes is larger."""
 
 
 def expression(pattern: str) -> re.Pattern[str]:

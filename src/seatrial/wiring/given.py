@@ -10,6 +10,7 @@ from typing import Any
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.values import Leaf
+from seatrial.discovery.pages import PageCall
 from seatrial.images.dockerfile import Dockerfile
 
 _WORD = 4
@@ -59,6 +60,7 @@ class Given:
         templates: text of every template by the path that :class:`ChartObject` names; plain manifests count as such.
         dockerfiles: those of the application, parsed.
         built: image repository -> path of its Dockerfile, where that is known; others are told by their folder's name.
+        pages: Dockerfile -> what its pages call on the machine that they are looked at on.
         health: of the components whose health endpoints are declared.
         beside: files of objects that may go to the same cluster and are no part of what is judged.
         elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how; a name that
@@ -79,6 +81,7 @@ class Given:
     templates: Mapping[Path, str] = field(default_factory=dict)
     dockerfiles: Sequence[Dockerfile] = ()
     built: Mapping[str, Path] = field(default_factory=dict)
+    pages: Mapping[Path, Sequence[PageCall]] = field(default_factory=dict)
     health: Sequence[Health] = ()
     beside: frozenset[Path] = frozenset()
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -20,6 +20,8 @@ FILES = {
     "k8s/web.yaml": "kind: Pod",
     "src/app.py": "print()",
     "run.sh": "#!/bin/sh",
+    "web/src/App.tsx": "fetch('/api')",
+    "web/package.json": "{}",
     ".dockerignore": "x",
     ".env": "A=1",
 }
@@ -33,7 +35,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["chart/Chart.yaml", "chart/files/data.bin", "chart/charts/redis-1.0.0.tgz", "Dockerfile", "k8s/web.yaml", "run.sh", ".env"],
+    [
+        "chart/Chart.yaml",
+        "chart/files/data.bin",
+        "chart/charts/redis-1.0.0.tgz",
+        "Dockerfile",
+        "k8s/web.yaml",
+        "run.sh",
+        ".env",
+        "web/src/App.tsx",
+        "web/package.json",
+    ],
 )
 def test_what_is_read_decides(name: str, repository: Callable[..., Tree]):
     tree = repository(FILES)

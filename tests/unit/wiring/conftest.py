@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial.chart.objects import parse
+from seatrial.discovery.pages import PageCall
 from seatrial.images.dockerfile import read_dockerfile
 from seatrial.wiring.given import Given, Health, Rendering
 from seatrial.wiring.judge import Wiring, judge
@@ -27,9 +28,18 @@ def shop() -> str:
 
 @pytest.fixture
 def wire(tmp_path: Path) -> Callable[..., Wiring]:
-    """Judge a rendering: ``wire(text, values=..., dockerfiles={"backend": text})``. The second release is called other."""
+    """Judge a rendering: ``wire(text, values=..., dockerfiles={"backend": text})``. The second release is called other.
 
-    def make(text: str, *, dockerfiles: Mapping[str, str] | None = None, **fields: Any) -> Wiring:
+    ``pages`` are what the pages of an image call, by the name of its Dockerfile.
+    """
+
+    def make(
+        text: str,
+        *,
+        dockerfiles: Mapping[str, str] | None = None,
+        pages: Mapping[str, Sequence[PageCall]] | None = None,
+        **fields: Any,
+    ) -> Wiring:
         parsed = []
         for name, source in (DOCKERFILES | dict(dockerfiles or {})).items():
             path = tmp_path / name / "Dockerfile"
@@ -42,6 +52,7 @@ def wire(tmp_path: Path) -> Callable[..., Wiring]:
             "second": Rendering("other", "other", parse(text.replace("shop", "other"), chart=chart)),
             "values": VALUES,
             "dockerfiles": parsed,
+            "pages": {tmp_path / name / "Dockerfile": calls for name, calls in (pages or {}).items()},
             "health": [Health("backend", {"tier": "backend"}, frozenset({"/health", "/ready"}))],
             "storage_classes": frozenset({"standard"}),
             "ingress_classes": frozenset({"nginx", "traefik"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from seatrial.chart.values import Leaf
+from seatrial.discovery.pages import PageCall
+from seatrial.errors import Place
 from seatrial.wiring.judge import Wiring
 from seatrial.wiring.rules import RULES
 
@@ -32,6 +34,10 @@ def changed(text: str, changes: list[list[str]]) -> str:
     return text
 
 
+def page_call(file: str, line: int, variables: Sequence[str] = (), **fields: Any) -> PageCall:
+    return PageCall(place=Place(Path(file), line), variables=tuple(variables), **fields)
+
+
 def given(fields: dict[str, Any]) -> dict[str, Any]:
     if "defaults" in fields:
         fields = {**fields, "defaults": [Leaf(**{**leaf, "path": tuple(leaf["path"])}) for leaf in fields["defaults"]]}
@@ -43,6 +49,8 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
         fields = {**fields, "assumed": frozenset(fields["assumed"])}
     if "beside" in fields:
         fields = {**fields, "beside": frozenset(map(Path, fields["beside"]))}
+    if "pages" in fields:
+        fields = {**fields, "pages": {name: [page_call(**call) for call in calls] for name, calls in fields["pages"].items()}}
     if "elsewhere" in fields:
         fields = {**fields, "elsewhere": {tuple(name.split()): why for name, why in fields["elsewhere"].items()}}
     return fields

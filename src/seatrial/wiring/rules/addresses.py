@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
 
+from seatrial.discovery.pages import PageCall
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
+from seatrial.wiring.pods import Box, Workload
+from seatrial.wiring.reading import mappings, number, text
 from seatrial.wiring.rule import Hit, at, both, either, held_by, name_of, rule
 
 
@@ -111,3 +115,72 @@ def browser(graph: Graph) -> Iterator[Hit]:
     for edge in graph.edges[Relation.SHOWS]:
         what = f"{name_of(edge)} is built into the pages and names {edge.wanted}, which only the cluster resolves"
         yield at(edge, what, "The page loads, but whatever it asks the backend for fails in the user's browser.")
+
+
+@rule(
+    "W-ADDRESS-LOOPBACK",
+    criterion="M2-CFG-05",
+    group=Group.BREAKS,
+    example="""
+// src/api.js, which the Dockerfile of a deployed frontend copies
+const API = "http://localhost:8000";
+export const tasks = () => fetch(`${API}/tasks`);
+""",
+    mend="Let pages call a relative path (/api) that the Ingress or the frontend's server leads to the backend.",
+)
+def loopback(graph: Graph) -> Iterator[Hit]:
+    """Pages call no address of the machine that they are looked at on.
+
+    Pages run in the browser: localhost is the machine of whoever opens them, where no backend is. On the developer's machine
+    one runs, or is forwarded to that port, so nothing shows there.
+
+    Read are the scripts in the build contexts of images that are deployed. What only tests, tools, servers or developers run is
+    left out, and so is an address behind a variable that anything in the repository sets when the image is built.
+    """
+    seen: set[tuple[Path, str]] = set()
+    for workload in graph.workloads:
+        for box in workload.serving:
+            if box.recipe is None or workload.item.template in graph.given.beside:
+                continue
+            calls: dict[str, list[PageCall]] = {}
+            for call in graph.given.pages.get(box.recipe.path, ()):
+                if (box.recipe.path, call.address) not in seen and not _given_later(graph, workload, box, call):
+                    calls.setdefault(call.address, []).append(call)
+            for address, found in calls.items():
+                seen.add((box.recipe.path, address))
+                worst = min(found, key=lambda call: _group(graph, call).rank)
+                yield Hit(workload.item, (), _called(worst, len(found) - 1), _LOST, place=worst.place, group=_group(graph, worst))
+
+
+_LOST = "The page loads, but on any machine but its developer's each such call fails in the user's browser."
+
+
+def _called(call: PageCall, more: int) -> str:
+    """What pages call, and why."""
+    if call.setting:
+        given = ", unless another is given to the build" if call.default else ""
+        what = f"{call.setting} is built into the pages, which call {call.address}{given}"
+    else:
+        unset = f" where {either(call.variables)} is not set, and nothing sets it" if call.variables else ""
+        what = f"the pages call {call.address}{unset}"
+    return f"{what} ({more} more such {'place' if more == 1 else 'places'})" if more else what
+
+
+def _group(graph: Graph, call: PageCall) -> Group:
+    """It breaks at once, but where whoever builds may set a variable, or a Service may be reached at that port of the machine."""
+    port = number(call.address.rpartition(":")[2])
+    outside = [each.item.raw for each in graph.services if text(each.item.raw, "spec", "type") == "LoadBalancer"]
+    reached = any(port == number(entry, "port") for raw in outside for _, entry in mappings(raw, "spec", "ports"))
+    return Group.WILL_BREAK if reached or call.variables or call.default else Group.BREAKS
+
+
+def _given_later(graph: Graph, workload: Workload, box: Box, call: PageCall) -> bool:
+    """Whether the cluster puts something else in the place of an address: a variable, another file, a command that changes it."""
+    if any(name in box.environment.variables for name in (*call.variables, call.setting)):
+        return True
+    if any(word in " ".join(box.command()) for word in ("sed ", "envsubst")):
+        return True
+    held = (
+        graph.shelf.data(item) for item in graph.shelf.of_kind("ConfigMap") if graph.shelf.namespace(item) == workload.namespace
+    )
+    return any(call.place.path.name in data for data in held)
