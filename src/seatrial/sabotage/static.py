@@ -138,6 +138,14 @@ STATIC: tuple[Sabotage, ...] = (
         consequences=("M3-CHART-04",),
     ),
     Sabotage(
+        name="chart-of-no-type",
+        milestone=3,
+        description="The chart does not say whether it is an application or a library.",
+        criterion="M3-CHART-01",
+        says="Chart.yaml / type",
+        edits=(Edit("helm-chart/Chart.yaml", "type: application\n", ""),),
+    ),
+    Sabotage(
         name="names-grow-too-long",
         milestone=3,
         description="The name helper no longer cuts: with a long release name objects are refused.",

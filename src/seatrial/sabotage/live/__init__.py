@@ -1,0 +1,23 @@
+"""Faults that show on an engine or a cluster only, in rounds.
+
+Each is judged together with some criteria that it must leave alone. A round is one copy of the application, installed once and
+judged for all its faults. Apart are faults of one criterion, and what would hide another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from seatrial.sabotage.live import containers, doors, edges, functions, repeats, settings
+from seatrial.sabotage.model import Sabotage
+
+ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
+    "containers": containers.FAULTS,
+    "doors": doors.FAULTS,
+    "functions": functions.FAULTS,
+    "settings": settings.FAULTS,
+    "edges": edges.FAULTS,
+    "repeats": repeats.FAULTS,
+}
+LIVE: tuple[Sabotage, ...] = tuple(replace(fault, live=True, round=name) for name, faults in ROUNDS.items() for fault in faults)

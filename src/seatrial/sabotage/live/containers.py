@@ -1,0 +1,184 @@
+"""Faults of single containers and of those together, most of them without a cluster; and one that leaves the application dead."""
+
+from __future__ import annotations
+
+from seatrial.sabotage.live.places import APP, BACKEND_IMAGE, DATABASE, FRONTEND_IMAGE, PAGES
+from seatrial.sabotage.model import Edit, Sabotage
+
+ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
+BESIDE_DATABASE = ("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03", "M1-RUN-04", "M1-RUN-05")
+MADE_UP_KEY = "sk-" + "madeupby0seatrial" * 2
+"""Put together here, so that who searches this repository for secrets finds none."""
+
+FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="frontend-health-without-a-time",
+        milestone=1,
+        description="The frontend's health says no time: a cached answer looks like a fresh one.",
+        criterion="M1-RUN-01",
+        says="timestamp None",
+        edits=(Edit(f"{PAGES}/app/api/health/route.ts", ", timestamp: new Date().toISOString() }", " }"),),
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="public-files-left-behind",
+        milestone=1,
+        description="The frontend's last stage does not get the public files: each of them is a 404.",
+        criterion="M1-DF-04",
+        says="/robots.txt",
+        edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", "COPY public ./public\n", ""),),
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="health-check-that-asks-nobody",
+        milestone=1,
+        description="The backend's HEALTHCHECK starts Python and asks nobody: a server that hangs stays healthy.",
+        criterion="M1-DF-05",
+        says="does not ask /health at port 8001",
+        edits=(Edit(f"{BACKEND_IMAGE}/Dockerfile", '"-m", "app.healthcheck"]', '"-c", "pass"]'),),
+        beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="health-of-another-day",
+        milestone=1,
+        description="The backend's health bears a fixed time: nobody sees that a process hangs behind a cache.",
+        criterion="M1-RUN-02",
+        says="s off",
+        edits=(
+            Edit(
+                f"{APP}/health.py",
+                'return {"status": "ok", "timestamp": utc_now()}',
+                'return {"status": "ok", "timestamp": "2026-01-01T00:00:00Z"}',
+            ),
+        ),
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="refused-login-without-a-word",
+        milestone=1,
+        description="The log says that the database is not there, and not that the password is wrong.",
+        criterion="M1-RUN-03",
+        says="nothing in its log about the password",
+        edits=(
+            Edit(
+                f"{APP}/health.py",
+                'logger.warning("the database cannot be reached: %s", describe(error))',
+                'logger.warning("the database cannot be reached: %s", type(error).__name__)',
+            ),
+        ),
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="tool-that-deletes-nothing",
+        milestone=1,
+        description="The tool that deletes a todo says that it did and does not.",
+        criterion="M1-RUN-04",
+        says="delete_task",
+        edits=(Edit(f"{APP}/tools.py", "return _told(await todos.delete(wish.id))", "return _told(await todos.read(wish.id))"),),
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="frontend-keeps-the-token",
+        milestone=1,
+        description="The frontend does not hand on who asks: behind it everybody is nobody.",
+        criterion="M1-RUN-05",
+        says="status 401",
+        edits=(Edit(f"{PAGES}/lib/forward.ts", '  "connection",\n', '  "authorization",\n  "connection",\n'),),
+        beside=BESIDE_DATABASE,
+    ),
+    Sabotage(
+        name="port-that-stays",
+        milestone=1,
+        description="The backend does not read PORT: where the usual port is taken, nobody can start it.",
+        criterion="M1-ENV-01",
+        says="PORT=9112",
+        edits=(Edit(f"{APP}/settings.py", 'port=integer("PORT", 8001, 1, 65535)', "port=8001"),),
+        beside=("M1-DF-06", "M1-RUN-01"),
+    ),
+    Sabotage(
+        name="data-dies-with-its-pod",
+        milestone=5,
+        description="The database writes to a volume of its pod: what users have entered is gone with the pod.",
+        criterion="M5-RB-01",
+        says="after its pod's deletion",
+        edits=(
+            Edit(
+                DATABASE,
+                "- name: data\n              mountPath: /var/lib/postgresql/data",
+                "- name: scratch\n              mountPath: /var/lib/postgresql/data",
+            ),
+            Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
+        ),
+        consequences=("M2-DB-01",),
+        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
+    ),
+    Sabotage(
+        name="everything-is-one-layer",
+        milestone=1,
+        description="The frontend's dependencies are installed after all sources are copied: each change installs them anew.",
+        criterion="M1-DF-01",
+        says="ran the install step again",
+        edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", "COPY package.json package-lock.json ./\n", "COPY . .\n"),),
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="env-files-sent-to-the-build",
+        milestone=1,
+        description="The frontend's ignore file lets .env files through: whoever builds it sends them to the engine.",
+        criterion="M1-DF-03",
+        says=".env",
+        edits=(Edit(f"{FRONTEND_IMAGE}/.dockerignore", "**/.env*\n", ""),),
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="shell-in-front-of-the-server",
+        milestone=1,
+        description="A shell is process 1 and hands no signal on: what is open is lost at each stop.",
+        criterion="M1-DF-06",
+        says="shell form",
+        edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", 'CMD ["node", "server.js"]', "CMD node server.js"),),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="build-that-reports-an-error",
+        milestone=1,
+        description="A step of the backend's build fails and is let go on: what it was for is missing in the image.",
+        criterion="M1-IMG-01",
+        says="the log line",
+        edits=(
+            Edit(
+                f"{BACKEND_IMAGE}/Dockerfile",
+                "unchecked-hash /opt/venv/lib app\n",
+                "unchecked-hash /opt/venv/lib app && (python -m app.translations || true)\n",
+            ),
+        ),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="error-that-the-linter-sees",
+        milestone=5,
+        description="A Dockerfile adds where it should copy: the linter that stands in for Docker AI calls it an error.",
+        criterion="M5-AI-01",
+        says="DL3020",
+        edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", "COPY healthcheck.mjs ./", "ADD healthcheck.mjs ./"),),
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="root-by-default",
+        milestone=1,
+        description="The frontend's image names no user: wherever nobody else does, it runs as root.",
+        criterion="M1-IMG-04",
+        says="the user (none, so root)",
+        edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", "USER 1001:1001\n", ""),),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="key-in-the-environment-of-the-image",
+        milestone=1,
+        description="A key stands in the image's environment: whoever pulls the image has it.",
+        criterion="M1-IMG-05",
+        says="OpenAI key",
+        edits=(Edit(f"{BACKEND_IMAGE}/Dockerfile", "    PORT=8001\n", f"    PORT=8001 OPENAI_API_KEY={MADE_UP_KEY}\n"),),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+)

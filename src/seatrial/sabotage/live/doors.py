@@ -1,0 +1,85 @@
+"""Faults of Services, routes and sizes, told without a working backend: one of them cuts it off."""
+
+from __future__ import annotations
+
+from seatrial.sabotage.live.places import BACKEND_SCALER, BACKEND_SERVICE, DATABASE_SERVICE, FRONTEND_SERVICE, INGRESS, VALUES
+from seatrial.sabotage.model import Edit, Sabotage
+
+FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="service-leads-to-another-port",
+        milestone=2,
+        description="The backend's Service leads to a port where nobody listens: every pod is ready, and nobody gets an answer.",
+        criterion="M2-SVC-02",
+        says="targetPort",
+        edits=(Edit(BACKEND_SERVICE, "targetPort: {{ .Values.backend.port }}", "targetPort: 8002"),),
+        consequences=("M2-HEALTH-01", "M3-INST-03"),
+        beside=("M2-DEP-01", "M2-NS-01", "M2-SVC-01", "M2-SVC-03", "M2-DB-01", "M2-HEALTH-01", "M3-INST-01", "M3-INST-03"),
+    ),
+    Sabotage(
+        name="quota-without-room",
+        milestone=2,
+        description="The quota is enough for the pods at rest: under load the autoscaler asks, and is refused.",
+        criterion="M2-QUOTA-01",
+        says="requests.cpu at full scale",
+        edits=(Edit(VALUES, '    requests.cpu: "2"\n', "    requests.cpu: 800m\n"),),
+        beside=("M2-DEP-01", "M2-QUOTA-02", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="one-backend-is-enough",
+        milestone=2,
+        description="The autoscaler's minimum is one backend: each restart is an outage.",
+        criterion="M2-DEP-01",
+        says="Deployment todo-app-backend: found 1 replicas",
+        edits=(Edit(BACKEND_SCALER, "minReplicas: {{ $.Values.backend.replicas }}", "minReplicas: 1"),),
+        beside=("M2-NS-01", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="more-than-the-node-holds",
+        milestone=2,
+        description="The autoscaler may ask for more backends than the node can hold: under load they stay Pending.",
+        criterion="M2-CLUSTER-06",
+        says="at full scale",
+        edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 300"),),
+        beside=("M2-NS-01", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="frontend-at-a-load-balancer",
+        milestone=2,
+        description="The frontend's Service asks for a load balancer of its own, beside the Ingress.",
+        criterion="M2-SVC-01",
+        says="type LoadBalancer",
+        edits=(
+            Edit(
+                FRONTEND_SERVICE,
+                "  type: {{ .Values.frontend.service.type }}\n",
+                "  type: LoadBalancer\n",
+            ),
+        ),
+        beside=("M2-NS-01",),
+    ),
+    Sabotage(
+        name="headless-service-of-nobody",
+        milestone=2,
+        description="The database's headless Service selects another component: its pods have no names.",
+        criterion="M2-SVC-03",
+        says="Service todo-app-postgres-headless: found no endpoint",
+        edits=(
+            Edit(
+                DATABASE_SERVICE,
+                '(list $ "postgres") | nindent 4 }}\n  ports:',
+                "(list $ $suffix) | nindent 4 }}\n  ports:",
+            ),
+        ),
+        beside=("M2-NS-01",),
+    ),
+    Sabotage(
+        name="api-by-way-of-the-pages",
+        milestone=4,
+        description="The Ingress has no rule for the API: all calls go through the frontend, unnoticed until it is slow.",
+        criterion="M4-ING-01",
+        says="todo.local/api: found no rule",
+        edits=(Edit(INGRESS, "{{- if .Values.ingress.api.enabled }}", "{{- if false }}"),),
+        beside=("M2-NS-01",),
+    ),
+)

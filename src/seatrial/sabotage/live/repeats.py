@@ -1,0 +1,104 @@
+"""Faults that show where releases are installed, upgraded, backed up and removed again and again; and those of documents."""
+
+from __future__ import annotations
+
+from seatrial.sabotage.live.places import APP, BACKEND, CHART
+from seatrial.sabotage.model import Edit, Sabotage
+
+FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="configmap-outlives-its-release",
+        milestone=3,
+        description="A ConfigMap stays when its release is removed: the next install under that name meets what is left.",
+        criterion="M3-INST-04",
+        says="ConfigMap todo-app-again-frontend is left after the uninstall",
+        edits=(
+            Edit(
+                f"{CHART}/frontend/configmap.yaml",
+                "| nindent 4 }}\ndata:\n",
+                "| nindent 4 }}\n  annotations:\n    helm.sh/resource-policy: keep\ndata:\n",
+            ),
+        ),
+        beside=("M2-CFG-01", "M2-SVC-02", "M5-KAG-07"),
+    ),
+    Sabotage(
+        name="backup-that-never-fails",
+        milestone=5,
+        description="The backup's script goes on after a step that failed: its Job succeeds, and there is no backup.",
+        criterion="M5-KAG-07",
+        says="without a place to write to: found Complete, exit code 0",
+        edits=(Edit("helm-chart/files/backup.sh", "set -eu\n", "set -u\n"),),
+        beside=("M2-DB-01", "M2-SVC-02", "M3-INST-04"),
+    ),
+    Sabotage(
+        name="error-that-nobody-minds",
+        milestone=5,
+        description="The backend reports an error at each start that is none: nobody will see the one that counts.",
+        criterion="M5-LOG-03",
+        says="the cache is not configured",
+        edits=(
+            Edit(
+                f"{APP}/main.py",
+                "    async with app.state.assistant.running():\n",
+                '    logging.getLogger(__name__).error("the cache is not configured")\n'
+                "    async with app.state.assistant.running():\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M5-LOG-01", "M5-LOG-02"),
+    ),
+    Sabotage(
+        name="guide-to-another-symptom",
+        milestone=5,
+        description="The guide promises words that no command prints: who sees the failure does not find its section.",
+        criterion="M5-DOC-02",
+        says="'Insufficient memory'",
+        edits=(Edit("docs/todo-app/TROUBLESHOOTING.md", "`Insufficient cpu`", "`Insufficient memory`"),),
+        beside=("M2-DEP-01", "M5-DOC-04"),
+    ),
+    Sabotage(
+        name="fallback-of-another-outcome",
+        milestone=5,
+        description="The command beside an example of kubectl-ai does not show what the tool is asked for.",
+        criterion="M5-DOC-04",
+        says="'todo-chatbot-backend:'",
+        edits=(
+            Edit(
+                "docs/todo-app/ai-tools.md",
+                "`kubectl get deployment/todo-app-backend --namespace todo-app --output=wide`",
+                "`kubectl get deployment/todo-app-backend --namespace todo-app`",
+            ),
+        ),
+        beside=("M2-DEP-01", "M5-DOC-02"),
+    ),
+    Sabotage(
+        name="all-at-once",
+        milestone=3,
+        description="The backend is rolled out by taking all old pods away first: each upgrade is an outage.",
+        criterion="M3-UP-01",
+        says="during the upgrade",
+        edits=(
+            Edit(
+                BACKEND,
+                "    type: RollingUpdate\n    rollingUpdate:\n      maxUnavailable: 0\n"
+                "      maxSurge: {{ .Values.backend.rollout.maxSurge }}\n",
+                "    type: Recreate\n",
+            ),
+        ),
+        beside=("M2-DEP-01", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="limit-that-nobody-can-change",
+        milestone=3,
+        description="The backend's resources stand in the template: whoever overrides them at an upgrade changes nothing.",
+        criterion="M3-UP-02",
+        says="backend.resources.limits.memory",
+        edits=(
+            Edit(
+                BACKEND,
+                "{{- toYaml .Values.backend.resources | nindent 12 }}",
+                "requests: {cpu: 100m, memory: 256Mi}\n            limits: {cpu: 500m, memory: 512Mi}",
+            ),
+        ),
+        beside=("M2-DEP-01", "M2-SVC-02"),
+    ),
+)

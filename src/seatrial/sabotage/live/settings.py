@@ -1,0 +1,225 @@
+"""Faults of configuration, secrets, logs, limits and budgets."""
+
+from __future__ import annotations
+
+from seatrial.sabotage.live.places import (
+    APP,
+    BACKEND,
+    DATABASE_SERVICE,
+    FRONTEND,
+    FRONTEND_BUDGET,
+    FRONTEND_SERVICE,
+    HELPERS,
+    POLICIES,
+)
+from seatrial.sabotage.model import Edit, Sabotage
+
+FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="backup-locked-out",
+        milestone=4,
+        description="No policy opens the backup's way to the database: every night's backup fails, and nobody sees it.",
+        criterion="M4-NP-02",
+        says="backup -> postgres:5432",
+        edits=(
+            Edit(
+                POLICIES,
+                '{{- if .Values.backup.enabled }}\n{{- $clients = append $clients "backup" }}\n{{- end }}\n',
+                "",
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-NP-01"),
+    ),
+    Sabotage(
+        name="startup-gives-up",
+        milestone=2,
+        description="The startup probe waits 16 s: on a busy node a pod is restarted before it has started, for ever.",
+        criterion="M2-PROBE-02",
+        says="startup probe of container backend: found 16 s",
+        edits=(
+            Edit(
+                BACKEND,
+                '{{- include "todo-app.httpProbe" .Values.backend.probes.startup | nindent 12 }}',
+                "httpGet: {path: /health, port: http}\n            periodSeconds: 2\n            failureThreshold: 8",
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01"),
+    ),
+    Sabotage(
+        name="limit-left-to-the-namespace",
+        milestone=2,
+        description="The frontend names no CPU limit: it gets whatever the namespace gives to those who name none.",
+        criterion="M2-RES-02",
+        says="cpu: found 0.2 cores, by the namespace's default, in its cgroup",
+        edits=(
+            Edit(
+                FRONTEND,
+                "{{- toYaml .Values.frontend.resources | nindent 12 }}",
+                "requests: {cpu: 100m, memory: 128Mi}\n            limits: {memory: 256Mi}",
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-CLUSTER-06"),
+    ),
+    Sabotage(
+        name="configmap-overruled",
+        milestone=2,
+        description="The pod template gives a setting a value of its own: whoever changes the ConfigMap changes nothing.",
+        criterion="M2-CFG-01",
+        says="MODEL_TIMEOUT_SECONDS: found '9'",
+        edits=(
+            Edit(
+                HELPERS,
+                '{{- define "todo-app.backend.secrets" -}}\n',
+                '{{- define "todo-app.backend.secrets" -}}\n- name: MODEL_TIMEOUT_SECONDS\n  value: "9"\n',
+            ),
+        ),
+        beside=("M2-CFG-02", "M2-DEP-01", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="database-at-a-node-port",
+        milestone=2,
+        description="The database's Service opens a port on every node: one mistake in a policy, and all data are outside.",
+        criterion="M2-SVC-04",
+        says="type NodePort, to postgres",
+        edits=(
+            Edit(
+                DATABASE_SERVICE,
+                "  type: ClusterIP\n",
+                '  type: {{ empty $address | ternary "NodePort" "ClusterIP" }}\n',
+            ),
+        ),
+        beside=("M2-DB-01", "M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="log-level-of-its-own",
+        milestone=5,
+        description="The backend logs everything, whatever its ConfigMap says: the disk fills, and nobody can make it quiet.",
+        criterion="M5-LOG-01",
+        says="LOG_LEVEL of its ConfigMap",
+        edits=(Edit(f"{APP}/main.py", "setLevel(settings.log_level)", 'setLevel("DEBUG")'),),
+        beside=("M2-CFG-01", "M2-SVC-02", "M5-LOG-02"),
+    ),
+    Sabotage(
+        name="tokens-in-the-log",
+        milestone=5,
+        description="Each request is logged with the token that it showed: whoever reads logs can act as any user.",
+        criterion="M5-LOG-02",
+        says="a bearer token of nobody",
+        edits=(
+            Edit(
+                f"{APP}/observe.py",
+                'fields = {"method": method,',
+                'fields = {"token": Headers(scope=scope).get("authorization", ""), "method": method,',
+            ),
+        ),
+        beside=("M2-CFG-02", "M2-SVC-02", "M5-LOG-01"),
+    ),
+    Sabotage(
+        name="default-in-place-of-a-secret",
+        milestone=2,
+        description="Where the Secret lacks a key the chart puts a default: everybody knows what tokens are signed with.",
+        criterion="M2-CFG-03",
+        says="found a container that is Ready",
+        edits=(
+            Edit(HELPERS, "{{- if not (index (default dict $found.data) .) }}", "{{- if false }}"),
+            Edit(
+                HELPERS,
+                "  valueFrom:\n    secretKeyRef:\n"
+                '      name: {{ include "todo-app.secretName" (index . 0) }}\n      key: {{ index . 2 }}\n',
+                '  {{- $name := include "todo-app.secretName" (index . 0) }}\n'
+                '  {{- $found := lookup "v1" "Secret" (index . 0).Release.Namespace $name }}\n'
+                "  {{- if and $found (not (index $found.data (index . 2))) }}\n"
+                "  value: a-default-that-everybody-knows-of-it\n  {{- else }}\n"
+                "  valueFrom:\n    secretKeyRef:\n"
+                '      name: {{ include "todo-app.secretName" (index . 0) }}\n      key: {{ index . 2 }}\n  {{- end }}\n',
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-04"),
+    ),
+    Sabotage(
+        name="new-secret-rolls-nothing",
+        milestone=2,
+        description="No checksum of the Secret stands in the pod template: pods keep the old values until they are restarted.",
+        criterion="M2-CFG-04",
+        says="in Secret todo-app-secrets: found the old value, for the pod template is the same",
+        edits=(Edit(BACKEND, '        checksum/secret: {{ include "todo-app.secretChecksum" . }}\n', ""),),
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-CFG-03"),
+    ),
+    Sabotage(
+        name="any-resolver-will-do",
+        milestone=4,
+        description="Port 53 is open to every pod of the cluster: whoever listens there hears what a stolen pod has to say.",
+        criterion="M4-NP-03",
+        says="another resolver by",
+        edits=(
+            Edit(
+                POLICIES,
+                '    "namespaceSelector" (dict "matchLabels" (dict $namespaceLabel $policies.dns.namespace))\n'
+                '    "podSelector" (dict "matchLabels" (dict "k8s-app" $policies.dns.app))))\n',
+                '    "namespaceSelector" (dict)))\n',
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-NP-01", "M4-NP-02"),
+    ),
+    Sabotage(
+        name="backup-image-that-nobody-brings",
+        milestone=2,
+        description="The backup runs an image that is neither built nor loaded: nobody notices until the first night.",
+        criterion="M2-IMG-02",
+        says="which is not in the node",
+        edits=(
+            Edit(
+                HELPERS,
+                'image: {{ include "todo-app.image" (list $root $root.Values.postgres.image) }}\n',
+                'image: {{ include "todo-app.image" (list $root $root.Values.postgres.image) }}-backup\n',
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-IMG-01", "M2-DEP-01"),
+    ),
+    Sabotage(
+        name="user-of-another-number",
+        milestone=2,
+        description="The frontend's container runs as a user that owns nothing in the image.",
+        criterion="M2-DEP-04",
+        says="runAsUser 1002",
+        edits=(
+            Edit(
+                FRONTEND,
+                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}\n',
+                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}\n            runAsUser: 1002\n',
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="budget-that-blocks-every-drain",
+        milestone=4,
+        description="The frontend's budget keeps as many pods as there are: no node can ever be drained.",
+        criterion="M4-PDB-02",
+        says="evictions of frontend",
+        edits=(
+            Edit(
+                FRONTEND_BUDGET,
+                "minAvailable: {{ .Values.frontend.podDisruptionBudget.minAvailable }}",
+                "minAvailable: 2",
+            ),
+        ),
+        consequences=("M4-PDB-01",),
+        beside=("M2-SVC-02", "M2-SVC-03", "M4-PDB-01"),
+    ),
+    Sabotage(
+        name="asked-before-they-listen",
+        milestone=5,
+        description="The frontend's Service publishes pods that are not ready: who comes back is asked before it listens.",
+        criterion="M5-HEAL-01",
+        says="requests failed",
+        edits=(
+            Edit(
+                FRONTEND_SERVICE,
+                "  type: {{ .Values.frontend.service.type }}\n",
+                "  type: {{ .Values.frontend.service.type }}\n  publishNotReadyAddresses: true\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+)
