@@ -75,6 +75,23 @@ def test_the_faults_of_a_round_fit_together_and_are_about_different_criteria(nam
         each.apply(tmp_path)
 
 
+@pytest.mark.parametrize("name", ROUNDS)
+def test_no_fault_of_a_round_blocks_the_criterion_of_another(name: str):
+    criteria = load_catalogue()
+
+    def needed(criterion: str) -> set[str]:
+        return {above for need in criteria[criterion].needs for above in (need, *needed(need))}
+
+    faults = [each for each in CATALOGUE if each.round == name]
+    blocked = {
+        (each.name, other.name)
+        for each in faults
+        for other in faults
+        if other is not each and needed(each.criterion) & other.about
+    }
+    assert not blocked
+
+
 def test_every_live_fault_of_the_catalogue_is_in_a_round():
     assert all(each.round for each in CATALOGUE if each.live)
 

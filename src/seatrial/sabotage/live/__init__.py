@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seatrial.sabotage.live import containers, doors, edges, functions, repeats, settings
+from seatrial.sabotage.live import containers, doors, edges, functions, losses, repeats, settings
 from seatrial.sabotage.model import Sabotage
 
 ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
@@ -19,5 +19,6 @@ ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
     "settings": settings.FAULTS,
     "edges": edges.FAULTS,
     "repeats": repeats.FAULTS,
+    "losses": losses.FAULTS,
 }
 LIVE: tuple[Sabotage, ...] = tuple(replace(fault, live=True, round=name) for name, faults in ROUNDS.items() for fault in faults)

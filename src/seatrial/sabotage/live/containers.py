@@ -1,12 +1,11 @@
-"""Faults of single containers and of those together, most of them without a cluster; and one that leaves the application dead."""
+"""Faults of images and of what they do when they run alone, and one that only a cluster's events tell."""
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND_IMAGE, DATABASE, FRONTEND_IMAGE, PAGES
+from seatrial.sabotage.live.places import APP, BACKEND_IMAGE, FRONTEND_IMAGE, FRONTEND_SCALER, PAGES
 from seatrial.sabotage.model import Edit, Sabotage
 
 ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
-BESIDE_DATABASE = ("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03", "M1-RUN-04", "M1-RUN-05")
 MADE_UP_KEY = "sk-" + "madeupby0seatrial" * 2
 """Put together here, so that who searches this repository for secrets finds none."""
 
@@ -51,7 +50,7 @@ FAULTS: tuple[Sabotage, ...] = (
                 'return {"status": "ok", "timestamp": "2026-01-01T00:00:00Z"}',
             ),
         ),
-        beside=BESIDE_DATABASE,
+        beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03"),
     ),
     Sabotage(
         name="refused-login-without-a-word",
@@ -66,25 +65,7 @@ FAULTS: tuple[Sabotage, ...] = (
                 'logger.warning("the database cannot be reached: %s", type(error).__name__)',
             ),
         ),
-        beside=BESIDE_DATABASE,
-    ),
-    Sabotage(
-        name="tool-that-deletes-nothing",
-        milestone=1,
-        description="The tool that deletes a todo says that it did and does not.",
-        criterion="M1-RUN-04",
-        says="delete_task",
-        edits=(Edit(f"{APP}/tools.py", "return _told(await todos.delete(wish.id))", "return _told(await todos.read(wish.id))"),),
-        beside=BESIDE_DATABASE,
-    ),
-    Sabotage(
-        name="frontend-keeps-the-token",
-        milestone=1,
-        description="The frontend does not hand on who asks: behind it everybody is nobody.",
-        criterion="M1-RUN-05",
-        says="status 401",
-        edits=(Edit(f"{PAGES}/lib/forward.ts", '  "connection",\n', '  "authorization",\n  "connection",\n'),),
-        beside=BESIDE_DATABASE,
+        beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03"),
     ),
     Sabotage(
         name="port-that-stays",
@@ -94,23 +75,6 @@ FAULTS: tuple[Sabotage, ...] = (
         says="PORT=9112",
         edits=(Edit(f"{APP}/settings.py", 'port=integer("PORT", 8001, 1, 65535)', "port=8001"),),
         beside=("M1-DF-06", "M1-RUN-01"),
-    ),
-    Sabotage(
-        name="data-dies-with-its-pod",
-        milestone=5,
-        description="The database writes to a volume of its pod: what users have entered is gone with the pod.",
-        criterion="M5-RB-01",
-        says="after its pod's deletion",
-        edits=(
-            Edit(
-                DATABASE,
-                "- name: data\n              mountPath: /var/lib/postgresql/data",
-                "- name: scratch\n              mountPath: /var/lib/postgresql/data",
-            ),
-            Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
-        ),
-        consequences=("M2-DB-01",),
-        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
     ),
     Sabotage(
         name="everything-is-one-layer",
@@ -140,21 +104,6 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M1-RUN-01", "M1-RUN-02"),
     ),
     Sabotage(
-        name="build-that-reports-an-error",
-        milestone=1,
-        description="A step of the backend's build fails and is let go on: what it was for is missing in the image.",
-        criterion="M1-IMG-01",
-        says="the log line",
-        edits=(
-            Edit(
-                f"{BACKEND_IMAGE}/Dockerfile",
-                "unchecked-hash /opt/venv/lib app\n",
-                "unchecked-hash /opt/venv/lib app && (python -m app.translations || true)\n",
-            ),
-        ),
-        beside=("M1-RUN-01", "M1-RUN-02"),
-    ),
-    Sabotage(
         name="error-that-the-linter-sees",
         milestone=5,
         description="A Dockerfile adds where it should copy: the linter that stands in for Docker AI calls it an error.",
@@ -180,5 +129,20 @@ FAULTS: tuple[Sabotage, ...] = (
         says="OpenAI key",
         edits=(Edit(f"{BACKEND_IMAGE}/Dockerfile", "    PORT=8001\n", f"    PORT=8001 OPENAI_API_KEY={MADE_UP_KEY}\n"),),
         beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="autoscaler-of-nobody",
+        milestone=3,
+        description="The frontend's autoscaler names a Deployment that is not there: its events say so, and nobody reads them.",
+        criterion="M3-INST-01",
+        says="HorizontalPodAutoscaler todo-app-frontend",
+        edits=(
+            Edit(
+                FRONTEND_SCALER,
+                '    kind: Deployment\n    name: {{ include "todo-app.fullname" $ }}-frontend\n',
+                '    kind: Deployment\n    name: {{ include "todo-app.fullname" $ }}-pages\n',
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
 )

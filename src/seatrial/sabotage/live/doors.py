@@ -82,4 +82,21 @@ FAULTS: tuple[Sabotage, ...] = (
         edits=(Edit(INGRESS, "{{- if .Values.ingress.api.enabled }}", "{{- if false }}"),),
         beside=("M2-NS-01",),
     ),
+    Sabotage(
+        name="any-host-will-do",
+        milestone=4,
+        description="The Ingress has a default backend: pages come under every name that somebody points at the cluster.",
+        criterion="M4-ING-02",
+        says="an unknown host: found status 200",
+        edits=(
+            Edit(
+                INGRESS,
+                "  ingressClassName: {{ .Values.ingress.className }}\n",
+                "  ingressClassName: {{ .Values.ingress.className }}\n  defaultBackend:\n    service:\n"
+                '      name: {{ include "todo-app.fullname" . }}-frontend\n      port:\n'
+                "        number: {{ .Values.frontend.service.port }}\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-ING-01"),
+    ),
 )

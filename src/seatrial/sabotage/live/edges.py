@@ -9,7 +9,6 @@ from seatrial.sabotage.live.places import (
     BACKEND_SCALER,
     CHART,
     FRONTEND,
-    FRONTEND_SCALER,
     HELPERS,
     INGRESS,
     POLICIES,
@@ -138,21 +137,6 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M2-SVC-03", "M2-DEP-05"),
     ),
     Sabotage(
-        name="autoscaler-of-nobody",
-        milestone=3,
-        description="The frontend's autoscaler names a Deployment that is not there: its events say so, and nobody reads them.",
-        criterion="M3-INST-01",
-        says="HorizontalPodAutoscaler todo-app-frontend",
-        edits=(
-            Edit(
-                FRONTEND_SCALER,
-                '    kind: Deployment\n    name: {{ include "todo-app.fullname" $ }}-frontend\n',
-                '    kind: Deployment\n    name: {{ include "todo-app.fullname" $ }}-pages\n',
-            ),
-        ),
-        beside=("M2-SVC-02", "M2-SVC-03"),
-    ),
-    Sabotage(
         name="killed-without-a-grace",
         milestone=5,
         description="Leaving frontends are killed at once: what they were answering is lost, and so is what still comes to them.",
@@ -175,5 +159,20 @@ FAULTS: tuple[Sabotage, ...] = (
         says="never above its minimum",
         edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 2"),),
         beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="changes-are-not-kept",
+        milestone=4,
+        description="A changed todo is given back as if it were stored, and is not: the next look shows the old one.",
+        criterion="M4-APP-03",
+        says="after changing",
+        edits=(
+            Edit(
+                f"{APP}/user_todos.py",
+                ".values(changes).returning(Todo))\n        await self._session.commit()\n",
+                ".values(changes).returning(Todo))\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-07"),
     ),
 )

@@ -9,7 +9,6 @@ from seatrial.sabotage.live.places import (
     BACKEND_SCALER,
     BACKEND_SERVICE,
     DATABASE,
-    INGRESS,
     PAGES,
     POLICIES,
     TEST_POD,
@@ -44,15 +43,6 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M4-APP-06", "M4-APP-07"),
     ),
     Sabotage(
-        name="tokens-of-another-key",
-        milestone=4,
-        description="The backend signs with a key of its own making: a new secret would log nobody out.",
-        criterion="M4-APP-01",
-        says="not signed with the deployed secret",
-        edits=(Edit(f"{APP}/tokens.py", "self._secret = secret\n", 'self._secret = f"todo {secret}"\n'),),
-        beside=("M2-SVC-02", "M4-APP-02", "M4-APP-08"),
-    ),
-    Sabotage(
         name="todos-for-everybody",
         milestone=4,
         description="A todo is looked up by its id alone: whoever guesses one reads, changes and deletes it.",
@@ -66,36 +56,6 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-08"),
-    ),
-    Sabotage(
-        name="changes-are-not-kept",
-        milestone=4,
-        description="A changed todo is given back as if it were stored, and is not: the next look shows the old one.",
-        criterion="M4-APP-03",
-        says="after changing",
-        edits=(
-            Edit(
-                f"{APP}/user_todos.py",
-                ".values(changes).returning(Todo))\n        await self._session.commit()\n",
-                ".values(changes).returning(Todo))\n",
-            ),
-        ),
-        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-07"),
-    ),
-    Sabotage(
-        name="conversation-backwards",
-        milestone=4,
-        description="A conversation is read from its end: answers stand before what they answer.",
-        criterion="M4-APP-04",
-        says="conversation read from Pod",
-        edits=(
-            Edit(
-                f"{APP}/user_conversations.py",
-                "said = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id)\n",
-                "said = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id.desc())\n",
-            ),
-        ),
-        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-05"),
     ),
     Sabotage(
         name="tool-only-says-so",
@@ -251,23 +211,6 @@ FAULTS: tuple[Sabotage, ...] = (
         says="passed although",
         edits=(Edit(TEST_POD, 'sys.exit(f"{url}: {error!r}")', "break"),),
         beside=("M2-SVC-02", "M2-SVC-03"),
-    ),
-    Sabotage(
-        name="any-host-will-do",
-        milestone=4,
-        description="The Ingress has a default backend: pages come under every name that somebody points at the cluster.",
-        criterion="M4-ING-02",
-        says="an unknown host: found status 200",
-        edits=(
-            Edit(
-                INGRESS,
-                "  ingressClassName: {{ .Values.ingress.className }}\n",
-                "  ingressClassName: {{ .Values.ingress.className }}\n  defaultBackend:\n    service:\n"
-                '      name: {{ include "todo-app.fullname" . }}-frontend\n      port:\n'
-                "        number: {{ .Values.frontend.service.port }}\n",
-            ),
-        ),
-        beside=("M2-SVC-02", "M4-ING-01"),
     ),
     Sabotage(
         name="error-of-another-form",

@@ -101,4 +101,19 @@ FAULTS: tuple[Sabotage, ...] = (
         ),
         beside=("M2-DEP-01", "M2-SVC-02"),
     ),
+    Sabotage(
+        name="conversation-backwards",
+        milestone=4,
+        description="A conversation is read from its end: answers stand before what they answer.",
+        criterion="M4-APP-04",
+        says="conversation read from Pod",
+        edits=(
+            Edit(
+                f"{APP}/user_conversations.py",
+                "said = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id)\n",
+                "said = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id.desc())\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-05"),
+    ),
 )

@@ -1,4 +1,4 @@
-"""Faults of configuration, secrets, logs, limits and budgets."""
+"""Faults of configuration, secrets, logs, limits and budgets, and of containers that work together."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from seatrial.sabotage.live.places import (
     FRONTEND_BUDGET,
     FRONTEND_SERVICE,
     HELPERS,
+    PAGES,
     POLICIES,
 )
 from seatrial.sabotage.model import Edit, Sabotage
@@ -221,5 +222,32 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="tokens-of-another-key",
+        milestone=4,
+        description="The backend signs with a key of its own making: a new secret would log nobody out.",
+        criterion="M4-APP-01",
+        says="not signed with the deployed secret",
+        edits=(Edit(f"{APP}/tokens.py", "self._secret = secret\n", 'self._secret = f"todo {secret}"\n'),),
+        beside=("M2-SVC-02", "M4-APP-02", "M4-APP-08"),
+    ),
+    Sabotage(
+        name="tool-that-deletes-nothing",
+        milestone=1,
+        description="The tool that deletes a todo says that it did and does not.",
+        criterion="M1-RUN-04",
+        says="delete_task",
+        edits=(Edit(f"{APP}/tools.py", "return _told(await todos.delete(wish.id))", "return _told(await todos.read(wish.id))"),),
+        beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03"),
+    ),
+    Sabotage(
+        name="frontend-keeps-the-token",
+        milestone=1,
+        description="The frontend does not hand on who asks: behind it everybody is nobody.",
+        criterion="M1-RUN-05",
+        says="status 401",
+        edits=(Edit(f"{PAGES}/lib/forward.ts", '  "connection",\n', '  "authorization",\n  "connection",\n'),),
+        beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03"),
     ),
 )

@@ -1,0 +1,41 @@
+"""Faults after which nothing else can be told: data that are gone, and an image that did not come about as it should."""
+
+from __future__ import annotations
+
+from seatrial.sabotage.live.places import BACKEND_IMAGE, DATABASE
+from seatrial.sabotage.model import Edit, Sabotage
+
+FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="build-that-reports-an-error",
+        milestone=1,
+        description="A step of the backend's build fails and is let go on: what it was for is missing in the image.",
+        criterion="M1-IMG-01",
+        says="the log line",
+        edits=(
+            Edit(
+                f"{BACKEND_IMAGE}/Dockerfile",
+                "unchecked-hash /opt/venv/lib app\n",
+                "unchecked-hash /opt/venv/lib app && (python -m app.translations || true)\n",
+            ),
+        ),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="data-dies-with-its-pod",
+        milestone=5,
+        description="The database writes to a volume of its pod: what users have entered is gone with the pod.",
+        criterion="M5-RB-01",
+        says="after its pod's deletion",
+        edits=(
+            Edit(
+                DATABASE,
+                "- name: data\n              mountPath: /var/lib/postgresql/data",
+                "- name: scratch\n              mountPath: /var/lib/postgresql/data",
+            ),
+            Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
+        ),
+        consequences=("M2-DB-01",),
+        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
+    ),
+)
