@@ -210,8 +210,8 @@ def foretell(answers: Answers, healthy: Path, chart: str, faulty: Mapping[Path, 
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(copy / chart / template, file)
         for done, how in answers.heard("helm", "template"):
-            if done.argv[3] != str(healthy / chart) or done.returncode != 0:
-                continue
+            if done.argv[3:4] != (str(healthy / chart),) or done.returncode != 0:
+                continue  # of another chart, or `helm template --help`
             beside = answers.ask((*done.argv[:3], together, *done.argv[4:]), **how)
             parts = split(beside.stdout)
             for number, (copy, templates) in enumerate(changed if beside.returncode == 0 else ()):
