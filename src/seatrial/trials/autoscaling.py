@@ -1,8 +1,7 @@
-"""Autoscalers read real metrics (M4-HPA-02) and answer to load (M4-HPA-03)."""
+"""Autoscalers read real metrics (M4-HPA-02) and answer to load (M4-HPA-03); what follows is :mod:`seatrial.trials.scalein`."""
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from seatrial.chart.workloads import quantity
 from seatrial.cluster.images import AGNHOST
 from seatrial.load.locust import LocustLoad
 from seatrial.tools.kube import Kube, Object
-from seatrial.trials import live, users
+from seatrial.trials import live, scalein, users
+from seatrial.trials.autoscalers import await_rest, facts_of, of_components, rests
 from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
@@ -38,88 +38,17 @@ def observe_metrics(world: World) -> dict[str, Any]:
     """Wait until every autoscaler reads its metrics and rests at its minimum, no longer than the criterion allows.
 
     Returns:
-        ``autoscalers``: see :func:`_facts`; ``limit`` (seconds).
+        ``autoscalers``: see :func:`seatrial.trials.autoscalers.facts_of`; ``limit`` (seconds).
     """
     kube, app = world.kube, world.app
     limit = float(world.limit("M4-HPA-02", "metrics"))
-    owners = {item["metadata"]["name"]: component for component, item in _autoscalers(kube, world).items()}
-    last = _await_rest(kube, app.namespace, set(owners), limit)
+    owners = {item["metadata"]["name"]: component for component, item in of_components(kube, world).items()}
+    last = await_rest(kube, app.namespace, set(owners), limit)
     return {
-        "autoscalers": [_facts(item, owners[name]) for name, item in last.items()],
+        "autoscalers": [facts_of(item, owners[name]) for name, item in last.items()],
         "roles": {name: component.role for name, component in app.components.items()},
         "limit": limit,
     }
-
-
-def _await_rest(kube: Kube, namespace: str, names: set[str], timeout: float) -> dict[str, Object]:
-    """The autoscalers as they are once all of them rest, or when the time is over."""
-    last: dict[str, Object] = {}
-    if not names:
-        return last
-    for known in kube.watch("HorizontalPodAutoscaler", namespace, timeout=timeout):
-        last = {name: item for name, item in known.items() if name in names}
-        if last and all(_rests(_facts(item, "")) for item in last.values()):
-            break
-    return last
-
-
-def _autoscalers(kube: Kube, world: World) -> dict[str, Object]:
-    """Component -> the autoscaler that owns its replicas."""
-    found = {}
-    for name in world.app.components:
-        workload = live.workload_of(kube, world.app, name)
-        autoscaler = live.autoscaler_of(kube, world.app, workload) if workload else None
-        if autoscaler is not None:
-            found[name] = autoscaler
-    return found
-
-
-def _facts(item: Mapping[str, Any], component: str) -> dict[str, Any]:
-    """What judges need of an autoscaler.
-
-    Returns:
-        ``name``, ``component``, ``target`` (workload), ``min``, ``max``, ``current``, ``desired``, ``metrics`` (name -> target
-        and current, percent; None where unknown), ``active``, ``active_after`` (seconds from its creation), ``said``.
-    """
-    spec, status = item["spec"], item.get("status", {})
-    current = {
-        metric["resource"]["name"]: metric["resource"].get("current", {}).get("averageUtilization")
-        for metric in status.get("currentMetrics") or []
-        if metric.get("type") == "Resource"
-    }
-    active: Mapping[str, Any] = next((entry for entry in status.get("conditions") or [] if entry["type"] == "ScalingActive"), {})
-    return {
-        "name": item["metadata"]["name"],
-        "component": component,
-        "target": spec["scaleTargetRef"]["name"],
-        "min": int(spec.get("minReplicas") or 1),
-        "max": int(spec["maxReplicas"]),
-        "current": int(status.get("currentReplicas") or 0),
-        "desired": int(status.get("desiredReplicas") or 0),
-        "metrics": {
-            metric["resource"]["name"]: {
-                "target": metric["resource"]["target"].get("averageUtilization"),
-                "current": current.get(metric["resource"]["name"]),
-            }
-            for metric in spec.get("metrics") or []
-            if metric.get("type") == "Resource"
-        },
-        "active": active.get("status") == "True",
-        "active_after": _between(item["metadata"]["creationTimestamp"], active.get("lastTransitionTime")),
-        "said": active.get("message", "no condition ScalingActive"),
-    }
-
-
-def _between(earlier: str, later: str | None) -> float | None:
-    if later is None:
-        return None
-    times = [datetime.datetime.fromisoformat(text) for text in (earlier, later)]
-    return (times[1] - times[0]).total_seconds()
-
-
-def _rests(facts: Mapping[str, Any]) -> bool:
-    known = all(metric["current"] is not None for metric in facts["metrics"].values())
-    return bool(facts["active"] and known and facts["desired"] == facts["current"] == facts["min"])
 
 
 def judge_metrics(seen: Mapping[str, Any]) -> Verdict:
@@ -189,7 +118,8 @@ def observe_load(world: World) -> dict[str, Any]:
         ``figures`` (see :class:`seatrial.load.locust.LoadResult`), ``load`` (users, seconds), ``autoscalers`` (component -> facts
         at the start, ``rested``: whether it was at its minimum then, ``peak`` of desired replicas and of CPU, ``raised`` and
         ``ready``: seconds from the start of the load, None where that did not happen, ``fresh``: new pods and the connections
-        each had), ``memory`` (the same for the copy), ``timeline`` (seconds, autoscaler, current, desired), ``limits``.
+        each had), ``memory`` (the same for the copy), ``timeline`` (seconds, autoscaler, current, desired), ``limits``, and
+        ``fall``: what followed (see :func:`seatrial.trials.scalein.observe`).
     """
     kube, app = world.kube, world.app
     if app.load is None or app.ingress is None:
@@ -199,8 +129,8 @@ def observe_load(world: World) -> dict[str, Any]:
         "error_rate": float(world.limit("M4-HPA-03", "error_rate")) / 100,
     }
     seconds = max(float(app.load.seconds), world.window("M4-HPA-03", "load"))
-    autoscalers = {name: item for name, item in _autoscalers(kube, world).items() if app.components[name].role in SERVING}
-    rested = _await_rest(kube, app.namespace, {item["metadata"]["name"] for item in autoscalers.values()}, REST_SECONDS)
+    autoscalers = {name: item for name, item in of_components(kube, world).items() if app.components[name].role in SERVING}
+    rested = await_rest(kube, app.namespace, {item["metadata"]["name"] for item in autoscalers.values()}, REST_SECONDS)
     autoscalers = {name: rested.get(item["metadata"]["name"], item) for name, item in autoscalers.items()}
     backend = next((name for name in autoscalers if app.components[name].role == "backend"), None)
     old = {name: {pod["metadata"]["name"] for pod in live.app_pods(kube, app, name)} for name in autoscalers}
@@ -218,8 +148,10 @@ def observe_load(world: World) -> dict[str, Any]:
         for name, entry in rose.items():
             entry["fresh"] = _fresh(kube, world, name, old[name])
         memory = _rise(timeline, kube.read("HorizontalPodAutoscaler", copy, app.namespace) or {}) if copy else None
+    fall = scalein.observe(world, autoscalers)
     return {
         "missing": None,
+        "fall": fall,
         "figures": load.result().as_data(),
         "load": {"users": app.load.users, "least_seconds": seconds},
         "autoscalers": rose,
@@ -250,7 +182,7 @@ def _watch_rise(kube: Kube, namespace: str, names: set[str], timeout: float) -> 
     last: dict[str, dict[str, Any]] = {}
     for known in kube.watch("HorizontalPodAutoscaler", namespace, timeout=timeout):
         for name in names & set(known):
-            facts = _facts(known[name], "")
+            facts = facts_of(known[name], "")
             if last.get(name) != facts:
                 last[name] = facts
                 timeline.append({"seconds": round(time.monotonic() - began, 1), **facts})
@@ -264,8 +196,8 @@ def _rise(timeline: Sequence[Mapping[str, Any]], autoscaler: Mapping[str, Any]) 
     mine = [entry for entry in timeline if entry["name"] == autoscaler["metadata"]["name"]]
     rises = [entry["seconds"] for entry in mine if entry["desired"] > entry["min"]]
     return {
-        **_facts(autoscaler, ""),
-        "rested": _rests(_facts(autoscaler, "")),
+        **facts_of(autoscaler, ""),
+        "rested": rests(facts_of(autoscaler, "")),
         "raised": rises[0] if rises else None,
         "peak": max((entry["desired"] for entry in mine), default=0),
         "peaks": {

@@ -35,15 +35,6 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-NS-01", "M2-SVC-03"),
     ),
     Sabotage(
-        name="more-than-the-node-holds",
-        milestone=2,
-        description="The autoscaler may ask for more backends than the node can hold: under load they stay Pending.",
-        criterion="M2-CLUSTER-06",
-        says="at full scale",
-        edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 300"),),
-        beside=("M2-NS-01", "M2-SVC-03"),
-    ),
-    Sabotage(
         name="frontend-at-a-load-balancer",
         milestone=2,
         description="The frontend's Service asks for a load balancer of its own, beside the Ingress.",
@@ -85,18 +76,19 @@ FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
         name="any-host-will-do",
         milestone=4,
-        description="The Ingress has a default backend: pages come under every name that somebody points at the cluster.",
+        description="The Ingress has a rule without a host: pages come under every name that somebody points at the cluster.",
         criterion="M4-ING-02",
         says="an unknown host: found status 200",
         edits=(
             Edit(
                 INGRESS,
-                "  ingressClassName: {{ .Values.ingress.className }}\n",
-                "  ingressClassName: {{ .Values.ingress.className }}\n  defaultBackend:\n    service:\n"
-                '      name: {{ include "todo-app.fullname" . }}-frontend\n      port:\n'
-                "        number: {{ .Values.frontend.service.port }}\n",
+                "  rules:\n",
+                "  rules:\n    - http:\n        paths:\n          - path: /\n            pathType: Prefix\n"
+                "            backend:\n              service:\n"
+                '                name: {{ include "todo-app.fullname" . }}-frontend\n'
+                "                port:\n                  number: {{ .Values.frontend.service.port }}\n",
             ),
         ),
-        beside=("M2-SVC-02", "M4-ING-01"),
+        beside=("M2-NS-01",),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import BACKEND_IMAGE, DATABASE
+from seatrial.sabotage.live.places import BACKEND_IMAGE, BACKEND_SCALER, DATABASE
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -37,5 +37,14 @@ FAULTS: tuple[Sabotage, ...] = (
         ),
         consequences=("M2-DB-01",),
         beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
+    ),
+    Sabotage(
+        name="more-than-the-node-holds",
+        milestone=2,
+        description="The autoscaler may ask for more backends than the node can hold: under load they stay Pending.",
+        criterion="M2-CLUSTER-06",
+        says="at full scale",
+        edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 300"),),
+        beside=("M2-NS-01", "M2-SVC-03"),
     ),
 )

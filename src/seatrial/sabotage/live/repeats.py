@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND, CHART
+from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_SERVICE, CHART
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -115,5 +115,21 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-05"),
+    ),
+    Sabotage(
+        name="stops-while-it-is-still-called",
+        milestone=4,
+        description="A leaving backend stops serving first, while it is still called: every fall of the load loses requests.",
+        criterion="M4-HPA-04",
+        says="requests failed",
+        edits=(
+            Edit(BACKEND_SERVICE, "  type: ClusterIP\n", "  type: ClusterIP\n  publishNotReadyAddresses: true\n"),
+            Edit(
+                BACKEND,
+                "sleep:\n                seconds: {{ .Values.backend.rollout.preStopSeconds }}",
+                'exec:\n                command: [python, -c, "import os, time; os.kill(1, 15); time.sleep(5)"]',
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-HPA-02"),
     ),
 )
