@@ -353,8 +353,7 @@ def _report(findings: list[Finding], healthy: list[Result]) -> int:
     console = _console()
     table = Table(title="sabotage", title_justify="left")
     columns: Mapping[str, Callable[[Finding], str]] = {
-        "fault": lambda found: found.fault.name,
-        "round": lambda found: found.fault.round,
+        "fault": lambda found: ": ".join(filter(None, (found.fault.round, found.fault.name))),
         "must turn red": lambda found: found.fault.criterion,
         "what it said": lambda found: _words(found),
         "with it": lambda found: ", ".join([*found.consequences, *(f"{each} blocked" for each in found.blocked)]) or "nothing",
