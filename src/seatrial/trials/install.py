@@ -124,8 +124,8 @@ def observe_install(world: World) -> dict[str, Any]:
 
     Returns:
         ``status``, ``objects`` (``subject`` and ``missing`` sentences, ``absent`` for one that is not there), ``warnings``
-        (reason, message, subject, kind, name, count), ``unready`` (names of pods that are not ready now), ``scaling`` (whether
-        all autoscalers are active).
+        (reason, message, subject, kind, name, count), ``unready`` (names of pods that are not ready now), ``idle`` (names of
+        autoscalers that are not active now).
     """
     kube, helm, app = world.kube, world.helm, world.app
     _settle(kube, app.namespace)
@@ -141,7 +141,7 @@ def observe_install(world: World) -> dict[str, Any]:
         ],
         "unready": [pod["metadata"]["name"] for pod in live.app_pods(kube, app) if not live.is_ready(pod)],
         "pods": [pod["metadata"]["name"] for pod in kube.find("Pod", app.namespace)],
-        "scaling": all(_active(item) for item in kube.find("HorizontalPodAutoscaler", app.namespace)),
+        "idle": [item["metadata"]["name"] for item in kube.find("HorizontalPodAutoscaler", app.namespace) if not _active(item)],
     }
 
 
@@ -219,7 +219,7 @@ def explanation(warning: Mapping[str, Any], seen: Mapping[str, Any]) -> str | No
         if warning["reason"] != reason or part not in warning["message"]:
             continue
         if warning["kind"] == "HorizontalPodAutoscaler":
-            return text if seen["scaling"] else None
+            return text if warning["name"] not in seen["idle"] else None
         return text if warning["name"] not in seen["unready"] else None
     return None
 

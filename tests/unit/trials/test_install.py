@@ -37,8 +37,8 @@ def test_a_warning_counts_as_explained_only_where_all_is_well_now(recorded: Reco
     assert judge_install({**seen, "unready": ["p"]}).outcome is Outcome.FAILED
     assert "OOMKilling" in judge_install({**seen, "warnings": [warning(reason="OOMKilling")]}).reason
     scaling = warning(kind="HorizontalPodAutoscaler", reason="FailedGetResourceMetric")
-    assert judge_install({**seen, "warnings": [scaling], "scaling": True}).outcome is Outcome.PASSED
-    assert judge_install({**seen, "warnings": [scaling], "scaling": False}).outcome is Outcome.FAILED
+    assert judge_install({**seen, "warnings": [scaling], "idle": ["another"]}).outcome is Outcome.PASSED
+    assert judge_install({**seen, "warnings": [scaling], "idle": [scaling["name"]]}).outcome is Outcome.FAILED
 
 
 def test_the_clusters_own_repair_of_a_young_services_address_is_explained(recorded: Recorded) -> None:

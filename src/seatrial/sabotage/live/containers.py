@@ -81,7 +81,7 @@ FAULTS: tuple[Sabotage, ...] = (
         milestone=1,
         description="The frontend's dependencies are installed after all sources are copied: each change installs them anew.",
         criterion="M1-DF-01",
-        says="ran the install step again",
+        says="found no package.json before the install",
         edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", "COPY package.json package-lock.json ./\n", "COPY . .\n"),),
         beside=ALONE,
     ),
@@ -100,7 +100,7 @@ FAULTS: tuple[Sabotage, ...] = (
         description="A shell is process 1 and hands no signal on: what is open is lost at each stop.",
         criterion="M1-DF-06",
         says="shell form",
-        edits=(Edit(f"{FRONTEND_IMAGE}/Dockerfile", 'CMD ["node", "server.js"]', "CMD node server.js"),),
+        edits=(Edit(f"{BACKEND_IMAGE}/Dockerfile", 'CMD ["python", "-m", "app"]', "CMD python -m app"),),
         beside=("M1-RUN-01", "M1-RUN-02"),
     ),
     Sabotage(
