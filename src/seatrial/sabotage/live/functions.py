@@ -10,23 +10,12 @@ from seatrial.sabotage.live.places import (
     BACKEND_SERVICE,
     DATABASE,
     PAGES,
-    POLICIES,
     TEST_POD,
     VALUES,
 )
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
-    Sabotage(
-        name="everybody-may-talk",
-        milestone=4,
-        description="No policy denies by default: each pod reaches the database, and a stolen one the internet.",
-        criterion="M4-NP-01",
-        says="default",
-        edits=(Edit(POLICIES, "{{- if .Values.networkPolicy.enabled }}", "{{- if false }}"),),
-        consequences=("M4-NP-02",),
-        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-NP-02", "M4-PDB-01"),
-    ),
     Sabotage(
         name="backend-frozen-into-a-script",
         milestone=2,
@@ -211,21 +200,6 @@ FAULTS: tuple[Sabotage, ...] = (
         says="passed although",
         edits=(Edit(TEST_POD, 'sys.exit(f"{url}: {error!r}")', "break"),),
         beside=("M2-SVC-02", "M2-SVC-03"),
-    ),
-    Sabotage(
-        name="error-of-another-form",
-        milestone=4,
-        description="A path that is not there is answered in other words than the API's description says.",
-        criterion="M4-ING-03",
-        says="/api/no/such/path",
-        edits=(
-            Edit(
-                f"{APP}/errors.py",
-                'else status.name.lower()\n    return ApiError(status, code, f"{error.detail}.", headers).response()',
-                'else "http_error"\n    return ApiError(status, code, f"{error.detail}.", headers).response()',
-            ),
-        ),
-        beside=("M2-SVC-02", "M4-ING-01"),
     ),
     Sabotage(
         name="budget-by-what-may-be-missing",

@@ -1,8 +1,8 @@
-"""Faults after which nothing else can be told: data that are gone, and an image that did not come about as it should."""
+"""Faults beside which little else can be told: data that are gone, policies that are not there, an image that came about wrongly."""
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import BACKEND_IMAGE, BACKEND_SCALER, DATABASE
+from seatrial.sabotage.live.places import BACKEND_IMAGE, BACKEND_SCALER, DATABASE, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -46,5 +46,15 @@ FAULTS: tuple[Sabotage, ...] = (
         says="at full scale",
         edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 300"),),
         beside=("M2-NS-01", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="everybody-may-talk",
+        milestone=4,
+        description="No policy denies by default: each pod reaches the database, and a stolen one the internet.",
+        criterion="M4-NP-01",
+        says="default",
+        edits=(Edit(POLICIES, "{{- if .Values.networkPolicy.enabled }}", "{{- if false }}"),),
+        consequences=("M4-NP-02",),
+        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-NP-02", "M4-PDB-01"),
     ),
 )

@@ -132,4 +132,19 @@ FAULTS: tuple[Sabotage, ...] = (
         ),
         beside=("M2-SVC-02", "M4-HPA-02"),
     ),
+    Sabotage(
+        name="error-of-another-form",
+        milestone=4,
+        description="A path that is not there is answered in other words than the API's description says.",
+        criterion="M4-ING-03",
+        says="/api/no/such/path",
+        edits=(
+            Edit(
+                f"{APP}/errors.py",
+                'else status.name.lower()\n    return ApiError(status, code, f"{error.detail}.", headers).response()',
+                'else "http_error"\n    return ApiError(status, code, f"{error.detail}.", headers).response()',
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-ING-01"),
+    ),
 )
