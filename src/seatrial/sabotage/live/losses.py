@@ -1,4 +1,4 @@
-"""Faults beside which little else can be told: data that are gone, policies that are not there, an image that came about wrongly."""
+"""Faults beside which little else can be told: lost data, no policies, an image that came about wrongly."""
 
 from __future__ import annotations
 
