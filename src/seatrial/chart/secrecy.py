@@ -21,6 +21,8 @@ _TOKEN = re.compile(
 )
 """What keys look like whatever they are called: OpenAI, Anthropic, GitHub, AWS, Slack, PEM, Google, Stripe."""
 _CREDENTIALS = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]+:(?P<password>[^\s/@]+)@")
+_EXAMPLE = re.compile(r"://(?:user|username):(?:pass|passwd|password)@[^\s/:@,]+\.(?!svc\b|local\b)[a-z]{2,}(?=[:/,?]|$)")
+"""Credentials of an address outside of the cluster as documentation writes them."""
 _FILLED_IN = re.compile(r"<[^<>]+>|(?:YOUR|REPLACE|INSERT)[-_ ][A-Z0-9_ -]+")
 """What stands in for a value until somebody writes it."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -31,7 +33,7 @@ def is_secret(name: str, value: str) -> bool:
     if _TOKEN.search(value):
         return True
     password = _CREDENTIALS.search(value)
-    if password and not _open(password["password"]):
+    if password and not _open(password["password"]) and not _EXAMPLE.search(value):
         return True
     return secret_name(name) and not _open(value)
 

@@ -25,6 +25,8 @@ SAME: Mapping[str, str] = {
     "CKV_DOCKER_9": "DL3027",
 }
 """Rule of a tool -> the rule that says the same and is told in its place."""
+WORDED_ANEW = frozenset({"W-NAME-NAMESPACE"})
+"""Rules that say of one place something else under each setting: the namespace that it gives."""
 
 
 def merge(seen: Iterable[Seen], root: Path) -> tuple[tuple[Reported, ...], int]:
@@ -56,7 +58,8 @@ def _known(first: dict[Finding, list[Finding]], settings: Mapping[Finding, list[
     What is to be done may name what else a rendering holds, and one template may call its object otherwise under another setting.
     """
     kind = finding.object.partition(" ")[0]
-    alike = first.setdefault(replace(finding, mend="", object=kind), [])
+    what = "" if finding.id in WORDED_ANEW else finding.what
+    alike = first.setdefault(replace(finding, mend="", object=kind, what=what), [])
     same = next((each for each in alike if each.object == finding.object), None)
     renamed = next((each for each in alike if setting and setting not in settings[each]), None)
     if same is None and renamed is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from seatrial.chart.values import Leaf, leaves
@@ -19,6 +20,7 @@ from seatrial.discovery.tree import text_of
 from seatrial.discovery.valuesread import Path_, Reading
 from seatrial.errors import Place, SeatrialError
 from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.rule import both
 
 NO_EFFECT = Rule(
     "V-NO-EFFECT",
@@ -62,8 +64,17 @@ def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
     files = [*([chart.defaults] if chart.defaults else []), *chart.values]
     given = {file: _leaves(file) for file in files}
     if not reading.whole:
+        without: dict[str, list[Finding]] = {}
         for file, found in given.items():
-            yield from _unread(chart, file, found, reading)
+            for finding in _unread(chart, file, found, reading):
+                if finding.id == NO_EFFECT.id:
+                    without.setdefault(finding.values_path or "", []).append(finding)
+                else:
+                    yield finding
+        for first, *rest in without.values():  # who mends the template, or knows that the key is wrong, mends every file
+            more = [_file_name(chart, each.place.path) for each in rest]
+            also = f", and so {'does' if len(more) == 1 else 'do'} {both(more)}" if more else ""
+            yield replace(first, what=f"{first.what}{also}")
     known = {leaf.path for found in given.values() for leaf in found}
     below = {leaf.path for file in _below(chart) for leaf in _leaves(file)}
     shown = _commented(files)
@@ -81,6 +92,11 @@ def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
 def _below(chart: FoundChart) -> list[Path]:
     """Values files of the subcharts."""
     return [file for file in chart.files if file.name == "values.yaml" and "charts" in file.relative_to(chart.folder).parts]
+
+
+def _file_name(chart: FoundChart, file: Path) -> str:
+    """A values file as people know it: from the chart, or with its folder."""
+    return file.relative_to(chart.folder if file.is_relative_to(chart.folder) else file.parents[1]).as_posix()
 
 
 def _commented(files: Sequence[Path]) -> frozenset[str]:

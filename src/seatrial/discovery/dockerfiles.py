@@ -18,6 +18,8 @@ _NOT_ONE = re.compile(
     r".*\.(?:dockerignore|md|txt|j2|jinja2?|tmpl|tpl|template|erb|mustache|sh|py|ya?ml|json|prompt)", re.IGNORECASE
 )
 """Notes about Dockerfiles, and what other tools make Dockerfiles of."""
+_SEVERAL = 2
+"""Dockerfiles of one folder that are built elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,19 @@ def _context(path: Path, parsed: Dockerfile, tree: Tree) -> Path:
     plain = {source for source in wanted if not set(source) & set("*?[$") and source not in (".", "")}
     above = [path.parent, *(folder for folder in path.parent.parents if folder.is_relative_to(tree.root))]
     scores = [len(plain & _below(tree, folder, plain)) for folder in above]
+    if plain and not max(scores) and (beside := _beside(path, plain, tree)) is not None:
+        return beside
     return above[scores.index(max(scores))]
+
+
+def _beside(path: Path, wanted: set[str], tree: Tree) -> Path | None:
+    """Of a folder that holds just Dockerfiles, the one other folder in which everything is that one of them copies."""
+    kept = tree.name(path.parent)
+    if sum(str(PurePosixPath(name).parent) == kept and is_dockerfile(name) for name in tree.own) < _SEVERAL:
+        return None
+    folders = {PurePosixPath(name).parent for name in tree.own}
+    having = [folder for folder in folders if all(str(folder / name) in tree.known for name in wanted)]
+    return tree.root / having[0] if len(having) == 1 else None
 
 
 def _below(tree: Tree, folder: Path, names: set[str]) -> set[str]:

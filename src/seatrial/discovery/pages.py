@@ -59,6 +59,8 @@ _PIPELINES = re.compile(
     r"Makefile|Taskfile\.ya?ml|justfile|skaffold\.ya?ml|Tiltfile|bitbucket-pipelines\.yml|(?:docker-)?compose[\w.-]*\.ya?ml|[\w.-]+\.(?:sh|ps1|bat))"
 )
 """What builds images, or changes files before or after."""
+_BUILDS = re.compile(r"\b(?:build|generate|export|start|serve|dev|vite|ng|next|nuxt|parcel|webpack|react-scripts)\b")
+"""What makes pages of scripts, or serves them as they are being developed."""
 _CHANGES = re.compile(r"\b(?:sed|envsubst|perl|awk|replace)\b")
 
 
@@ -108,6 +110,10 @@ class _Context:
         )
         self.packages = {str(PurePosixPath(name).parent): self._package(name) for name in self.names if name.endswith(PACKAGE)}
         self.told = "\n".join(each.value for stage in file.stages for each in stage.instructions)
+        runs = (
+            each.value for stage in file.stages for each in stage.instructions if each.keyword in ("RUN", "CMD", "ENTRYPOINT")
+        )
+        self.builds = any(_BUILDS.search(value) for value in runs)
         self.pages = self._pages()
 
     def _package(self, name: str) -> frozenset[str]:
@@ -136,7 +142,8 @@ class _Context:
 
     def _is_of_page(self, name: str, named: set[str]) -> bool:
         needs = self.needs(name)
-        return (bool(needs & _FRAMEWORKS) and not needs & _NO_PAGES) or PurePosixPath(name).name in named
+        built = self.builds and bool(needs & _FRAMEWORKS) and not needs & _NO_PAGES
+        return built or PurePosixPath(name).name in named
 
     def is_browsers(self, name: str) -> bool:
         """Whether browsers run a script, as far as it tells, where its framework also runs scripts on the server."""

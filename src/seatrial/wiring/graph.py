@@ -192,7 +192,12 @@ class Graph:
 
     def dangling(self, relation: Relation) -> list[Edge]:
         """References of one kind that lead nowhere, and that nobody is expected to provide."""
-        return [edge for edge in self.edges.get(relation, ()) if edge.miss is not None and not edge.expected]
+        found = [edge for edge in self.edges.get(relation, ()) if edge.miss is not None and not edge.expected]
+        return found if relation is Relation.CALLS else [edge for edge in found if not self._may_meet(edge)]
+
+    def _may_meet(self, edge: Edge) -> bool:
+        """Whether a manifest and what it names are apart only because nobody has written where the chart of the latter goes."""
+        return self.shelf.loose and edge.miss is Miss.NAMESPACE and edge.beside[:1] != () and edge.beside[0] in self.given.assumed
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

@@ -69,6 +69,18 @@ def match_recipes(names: Iterable[ImageName], recipes: Iterable[Recipe], built: 
     return found
 
 
+def named_after(name: ImageName, paths: Iterable[Path]) -> Path | None:
+    """The one Dockerfile whose label is a word of an image's name: ``shop-web-app`` may be made by ``web/Dockerfile``."""
+    words = re.split(r"[-_.]", name.last.lower())
+    found = [path for path in paths if _label(path) in words]
+    return found[0] if len(found) == 1 else None
+
+
+def _label(path: Path) -> str:
+    """What a Dockerfile is called, or its folder."""
+    return path.name.lower().removeprefix("dockerfile").removesuffix("dockerfile").strip(".-_") or path.parent.name.lower()
+
+
 def _fits(name: str, path: Path) -> bool:
-    label = path.name.lower().removeprefix("dockerfile").removesuffix("dockerfile").strip(".-_") or path.parent.name.lower()
+    label = _label(path)
     return bool(label) and (name.lower() == label or name.lower().endswith((f"-{label}", f"_{label}")))

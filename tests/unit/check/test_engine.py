@@ -220,6 +220,18 @@ def test_manifests_without_a_namespace_may_go_to_the_one_that_is_named(check: Ch
     )
 
 
+def test_a_manifest_may_go_where_a_chart_goes(check: Check):
+    ingress = (
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: edge}\nspec: {rules: [{http: {paths: [{path: /, "
+        "pathType: Prefix, backend: {service: {name: NAME, port: {number: 80}}}}]}}]}\n"
+    )
+    service = SERVICE.replace("metadata: {", "metadata: {namespace: '{{ .Release.Namespace }}', ")
+    files = {**HEALTHY, "chart/templates/service.yaml": service}
+    report = check({**files, "k8s/ingress.yaml": ingress.replace("NAME", "shop-web")})
+    assert "W-INGRESS-BACKEND" not in ids(report)
+    assert "W-INGRESS-BACKEND" in ids(check({**files, "k8s/ingress.yaml": ingress.replace("NAME", "other")}))
+
+
 def test_kustomizations_are_recognised(check: Check):
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
     report = check(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ def test_one_line_is_told_once_whatever_its_object_is_called(root: Path):
     ]
     found, _ = merge(seen, root)
     assert [each.finding.object for each in found] == ["ConfigMap r/web", "Service r/web", "Service r/one", "Service r/two"]
+
+
+def test_a_namespace_is_told_once_whatever_it_is_called(root: Path):
+    one = finding("W-NAME-NAMESPACE", root / "a.yaml", what="it is put into the namespace dev")
+    other = replace(one, what="it is put into the namespace prod")
+    found, _ = merge(
+        [Seen(one, ""), Seen(other, "prod.yaml"), Seen(replace(one, id="W-A")), Seen(replace(other, id="W-A"))], root
+    )
+    assert sorted(each.finding.id for each in found) == ["W-A", "W-A", "W-NAME-NAMESPACE"]
 
 
 def test_what_several_tools_say_is_told_once_and_ours_is_kept(root: Path):

@@ -56,6 +56,14 @@ def test_a_misspelled_value_of_an_environment_has_no_effect(said: Callable[..., 
     assert found == ["values-prod.yaml:1 V-NO-EFFECT it sets replcas to 3, which no template reads"]
 
 
+def test_a_value_without_effect_is_told_once(said: Callable[..., list[str]]):
+    files = {"values-prod.yaml": "replcas: 3\n", "values-dev.yaml": "replcas: 2\nother: 1\n"}
+    assert said("{{ .Values.replicas }}", "replicas: 1\n", **files) == [
+        "values-dev.yaml:1 V-NO-EFFECT it sets replcas to 2, which no template reads, and so does values-prod.yaml",
+        "values-dev.yaml:2 V-NO-EFFECT it sets other to 1, which no template reads",
+    ]
+
+
 def test_a_comment_reads_nothing(said: Callable[..., list[str]]):
     assert said("{{/* .Values.a */}}", "a: 1\n") == ["values.yaml:1 V-UNREAD no template reads a"]
 

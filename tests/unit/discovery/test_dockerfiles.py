@@ -80,6 +80,25 @@ def test_else_what_it_copies_tells_the_context(tree: Callable[..., Tree]):
     }
 
 
+def test_a_folder_of_dockerfiles_is_not_where_they_are_built(tree: Callable[..., Tree]):
+    files = {
+        "docker/Dockerfile.api": "FROM a:1\nCOPY package.json .\nCOPY index.js .\n",
+        "docker/Dockerfile.web": "FROM a:1\nCOPY package.json .\n",
+        "api/package.json": "{}",
+        "api/index.js": "",
+        "web/package.json": "{}",
+    }
+    assert found(tree(files)) == {
+        "docker/Dockerfile.api": ("api", None),
+        "docker/Dockerfile.web": ("docker", None),  # two folders have what it copies
+    }
+
+
+def test_a_dockerfile_beside_sources_is_built_there(tree: Callable[..., Tree]):
+    made = tree({"api/Dockerfile": "FROM a:1\nCOPY requirements.txt .\n", "api/app.py": "", "web/requirements.txt": ""})
+    assert found(made) == {"api/Dockerfile": ("api", None)}
+
+
 def test_one_that_cannot_be_read_is_told(tree: Callable[..., Tree]):
     made = tree({"Dockerfile": "RUN true\n"})
     (file,) = find_dockerfiles(made, ())

@@ -79,6 +79,11 @@ NO_PAGES = {
         "web/package.json": '{"dependencies": {"react-native": "1", "react-dom": "19"}}',
         "web/App.js": CALL,
     },
+    "the image of the server beside them": {
+        **REACT,
+        "web/src/App.js": CALL,
+        "web/Dockerfile": 'FROM node:22\nCOPY . .\nRUN npm install\nCMD ["node", "api/index.js"]\n',
+    },
     "nothing imports it": {**REACT, "web/src/old.js": CALL},
     "Next's server": {**NEXT, "web/app/page.tsx": CALL, "web/pages/api/tasks.ts": f"onClick\n{CALL}"},
     "Angular's settings for developers": {**REACT, "web/src/environments/environment.dev.ts": CALL},

@@ -79,7 +79,18 @@ def _expected(graph: Graph, namespace: str, reference: Reference) -> str:
         return told
     if reference.kind in ("ConfigMap", "Secret") and (job := _job_that_names(graph, namespace, reference.name)) is not None:
         return f"{graph.shelf.title(job)} names it and may make it"
+    if reference.kind == "Secret" and (operated := _operated(graph, namespace, reference.name)) is not None:
+        return f"the operator of {graph.shelf.title(operated)} may make it"
     return _named_beforehand(graph, reference)
+
+
+def _operated(graph: Graph, namespace: str, name: str) -> ChartObject | None:
+    """A custom resource whose operator may make a Secret, which is then called by the resource's name and something more."""
+    for item in graph.shelf.operators(namespace):
+        names = (item.name, re.sub(r"[^a-z0-9]+", "-", text(item.raw, "spec", "name").lower()).strip("-"))
+        if any(each and name.startswith(f"{each}-") for each in names):
+            return item
+    return None
 
 
 def _job_that_names(graph: Graph, namespace: str, name: str) -> ChartObject | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from seatrial.discovery.pages import PageCall
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Miss, Relation
+from seatrial.wiring.imagenames import named_after
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.reading import mappings, number, text
 from seatrial.wiring.rule import Hit, at, both, either, held_by, name_of, rule
@@ -140,14 +141,15 @@ def loopback(graph: Graph) -> Iterator[Hit]:
     seen: set[tuple[Path, str]] = set()
     for workload in graph.workloads:
         for box in workload.serving:
-            if box.recipe is None or workload.item.template in graph.given.beside:
+            path = box.recipe.path if box.recipe else named_after(box.image, (recipe.path for recipe in graph.recipes))
+            if path is None or workload.item.template in graph.given.beside:
                 continue
             calls: dict[str, list[PageCall]] = {}
-            for call in graph.given.pages.get(box.recipe.path, ()):
-                if (box.recipe.path, call.address) not in seen and not _given_later(graph, workload, box, call):
+            for call in graph.given.pages.get(path, ()):
+                if (path, call.address) not in seen and not _given_later(graph, workload, box, call):
                     calls.setdefault(call.address, []).append(call)
             for address, found in calls.items():
-                seen.add((box.recipe.path, address))
+                seen.add((path, address))
                 worst = min(found, key=lambda call: _group(graph, call).rank)
                 yield Hit(workload.item, (), _called(worst, len(found) - 1), _LOST, place=worst.place, group=_group(graph, worst))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from seatrial.chart.objects import ChartObject
 from seatrial.chart.secrecy import is_secret, secret_name
+from seatrial.chart.workloads import KeyPath
 from seatrial.errors import Place
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
 from seatrial.wiring.links.calls import PUBLIC
 from seatrial.wiring.reading import dig, text
-from seatrial.wiring.rule import Hit, rule
+from seatrial.wiring.rule import Hit, both, rule
 from seatrial.wiring.variables import Environment, Variable, expanded
 
 _SHOWN_ON_PURPOSE = re.compile(r"FIREBASE|MAPS|ALGOLIA|RECAPTCHA|TURNSTILE|SENTRY|POSTHOG|MAPBOX|SEARCH|ANALYTICS|CSRF")
@@ -46,16 +49,44 @@ def literal(graph: Graph) -> Iterator[Hit]:
     changed without a new release.
     """
     consequence = "Everyone who may list pods or ConfigMaps can read it and act in the users' name."
+    told: dict[str, list[_Literal]] = {}
+    for each in (*_variables(graph), *_keys(graph)):
+        told.setdefault(each.value.strip(), []).append(each)
+    for first, *others in told.values():  # one secret is one finding, however many hold it
+        more = [f"{each.holder} of {each.item.subject}" for each in others]
+        also = f", and so {'does' if len(more) == 1 else 'do'} {both(more)}" if more else ""
+        yield Hit(first.item, first.path, f"{first.holder}{first.container} holds a secret in plain text{also}", consequence)
+
+
+@dataclass(frozen=True)
+class _Literal:
+    """A secret, and where it is written."""
+
+    item: ChartObject
+    path: KeyPath
+    value: str
+    holder: str
+    container: str = ""
+
+
+def _variables(graph: Graph) -> Iterator[_Literal]:
+    """Variables that hold a secret."""
     for workload in graph.workloads:
         for box in workload.boxes:
             for variable in box.environment.variables.values():
-                if variable.item is workload.item and is_secret(variable.name, _written(variable, box.environment)):
-                    what = f"variable {variable.name} of container {box.name} holds a secret in plain text"
-                    yield Hit(variable.item, variable.path, what, consequence)
+                value = _written(variable, box.environment)
+                if variable.item is workload.item and is_secret(variable.name, value):
+                    container = f" of container {box.name}"
+                    yield _Literal(variable.item, variable.path, value, f"variable {variable.name}", container)
+
+
+def _keys(graph: Graph) -> Iterator[_Literal]:
+    """Keys of ConfigMaps that hold a secret."""
     for item in graph.shelf.of_kind("ConfigMap"):
         for key, datum in graph.shelf.data(item).items():
-            if is_secret("" if _is_file(key, datum.value or "") else key, datum.value or ""):
-                yield Hit(item, datum.path, f"key {key} holds a secret in plain text", consequence)
+            value = datum.value or ""
+            if is_secret("" if _is_file(key, value) else key, value):
+                yield _Literal(item, datum.path, value, f"key {key}")
 
 
 @rule(
