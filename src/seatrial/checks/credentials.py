@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
@@ -134,6 +134,12 @@ class Text:
         self.starts.append(len(self.lines) + 1)
         self.origins.append((path, commit, line))
 
+    def pieces(self) -> Iterator[tuple[int, str]]:
+        """Each file with the number of its first line; a history, of which there are tens of thousands of pieces, as a whole."""
+        firsts = [first for first, (_, commit, _) in zip(self.starts, self.origins, strict=True) if not commit] or [1]
+        for first, after in pairwise([*firsts, len(self.lines) + 2]):
+            yield first, "\n".join(self.lines[first - 1 : after - 2]) + "\n"
+
     def origin(self, line: int) -> tuple[str, str, int]:
         """File, commit and line of one of the lines."""
         index = bisect_right(self.starts, line) - 1
@@ -230,13 +236,13 @@ def search(world: World, root: Path, texts: Sequence[Text]) -> list[tuple[Found,
             found[index] = tuple(_PLAIN.validate_python(known["found"]))
     left = [index for index in range(len(texts)) if index not in found]
     if left:
-        with tempfile.TemporaryDirectory(prefix="seatrial-credentials-") as scratch:
-            files = [Path(scratch) / str(index) for index in left]
-            for file, index in zip(files, left, strict=True):
-                file.write_text(bodies[index], encoding="utf-8", errors="replace", newline="\n")
-            hits = secretscan.scan(world.toolchain.tool("checkov").path, files)
-        for number, index in enumerate(left):
-            found[index] = live_secrets([hit for hit in hits if hit.file == number], texts[index], root)
+        pieces = [(index, first, piece) for index in left for first, piece in texts[index].pieces()]
+        hits: dict[int, list[secretscan.Hit]] = {index: [] for index in left}
+        for hit in secretscan.scan(world.toolchain.tool("checkov").path, [piece for _, _, piece in pieces]):
+            index, first, _ = pieces[hit.text]
+            hits[index].append(replace(hit, line=first + hit.line - 1))
+        for index in left:
+            found[index] = live_secrets(hits[index], texts[index], root)
             remember(cache, "credentials", keys[index], {"found": _PLAIN.dump_python(list(found[index]), mode="json")})
     return [found[index] for index in range(len(texts))]
 

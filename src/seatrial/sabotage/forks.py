@@ -1,7 +1,8 @@
 """Static runs on many copies: the healthy one first, then each of the others in a fork of the process that judged it.
 
-A fork has everything imported, and knows what programs said of the healthy copy (:mod:`seatrial.sabotage.answers`). Beside that
-it does all that ``seatrial run COPY --static`` does.
+A fork has everything imported, and knows what programs said of the healthy copy (:mod:`seatrial.sabotage.answers`) and of each
+text (:mod:`seatrial.sabotage.apart`); what loads slowly has been loaded once for all (:mod:`seatrial.sabotage.loaded`). Beside
+that it does all that ``seatrial run COPY --static`` does.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from seatrial import process
 from seatrial.app import load_app
 from seatrial.errors import ExitCode
 from seatrial.sabotage.answers import Answers
+from seatrial.sabotage.apart import Apart
 from seatrial.sabotage.foretold import foretell
+from seatrial.sabotage.loaded import Loaded
 from seatrial.sabotage.model import Fault
 from seatrial.suite_runner import run_suite
+from seatrial.tools import secretscan, yamllint
 
 AT_ONCE = 2
 SECONDS = 300
@@ -74,8 +78,13 @@ def run_all(healthy: str, runs: Mapping[str, Run]) -> dict[str, Ended]:
 
 def _make(healthy: str, runs: dict[str, Run]) -> dict[str, Ended]:
     os.environ["GOGC"] = "off"  # Helm has ended before its garbage matters
-    answers = Answers()
-    with patch.object(process, "run", answers.run):
+    apart = Apart()
+    with (
+        Loaded() as loaded,
+        patch.object(process, "run", (answers := Answers(loaded.run)).run),
+        patch.object(yamllint, "lint", apart.lint),
+        patch.object(secretscan, "scan", apart.scan),
+    ):
         began = time.monotonic()
         first = _judge_here(runs[healthy])
         ended = {healthy: _told(healthy, first, began)}
@@ -128,6 +137,8 @@ def _fork_all(runs: Mapping[str, Run]) -> dict[str, Ended]:
                 _judge_and_end(run)
             running[pid] = name, time.monotonic()
         pid, status = os.wait()
+        if pid not in running:
+            continue  # what has loaded programs for all: they are started anew now
         name, began = running.pop(pid)
         ended[name] = _told(name, os.waitstatus_to_exitcode(status), began)
     return ended

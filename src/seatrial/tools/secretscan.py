@@ -46,9 +46,7 @@ detectors = {
 }
 detectors.update({kind: ([re.compile(pattern)], None) for kind, pattern in asked["added"].items()})
 found = set()
-for index, path in enumerate(asked["files"]):
-    with open(path, encoding="utf-8", newline="\\n") as file:
-        text = file.read()
+for index, text in enumerate(asked["texts"]):
     ends = [match.start() for match in re.finditer("\\n", text)]
     for kind, (patterns, detect) in detectors.items():
         # Some throw out what only looks like one; where it stands, the patterns alone know.
@@ -67,31 +65,31 @@ class Hit:
     """What looks like a credential.
 
     Attributes:
-        file: number of the file, as it was asked for.
+        text: number of the text, as it was asked for.
         line: from 1.
         kind: as the scanner calls it.
         value: itself; it must not leave this process.
     """
 
-    file: int
+    text: int
     line: int
     kind: str
     value: str = field(repr=False)
 
 
-def scan(program: Path, files: Sequence[Path]) -> list[Hit]:
-    """Look through text files (UTF-8).
+def scan(program: Path, texts: Sequence[str]) -> list[Hit]:
+    """Look through texts, each by itself; the hits in their order.
 
     Args:
         program: checkov's; the scanner lies in the same environment.
-        files: at least one.
+        texts: at least one.
 
     Raises:
         ToolchainError: the scanner is not there, or says something else than findings.
         ProcessTimeout: it did not end in time.
     """
     interpreter = program.resolve().with_name("python")
-    asked = {"files": [str(path) for path in files], "left_out": LEFT_OUT, "added": ADDED, "in_urls": BASIC_AUTH}
+    asked = {"texts": list(texts), "left_out": LEFT_OUT, "added": ADDED, "in_urls": BASIC_AUTH}
     # Isolated: nothing may be imported from what is judged.
     argv: list[str | Path] = [interpreter, "-I", "-c", _SCRIPT]
     done = process.run(argv, timeout=SECONDS, input=json.dumps(asked), check=False, kept_lines=REPORT_LINES)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -34,13 +32,10 @@ def observe_release(world: World) -> dict[str, Any]:
     known = sensitive.of_secrets(world, sensitive.secrets(world.kube, namespace))
     texts = {what: list(scalars(data)) for what, data in held.items()}
     found = [(what, one.source) for what, each in texts.items() for one in known if any(map(one.stands_in, each))]
-    with tempfile.TemporaryDirectory(prefix="seatrial-release-") as scratch:
-        files = [Path(scratch) / str(index) for index in range(len(texts))]
-        for file, each in zip(files, texts.values(), strict=True):
-            file.write_text("\n".join(each) + "\n", encoding="utf-8", newline="\n")
-        hits = secretscan.scan(world.toolchain.tool("checkov").path, files)
+    bodies = ["\n".join(each) + "\n" for each in texts.values()]
+    hits = secretscan.scan(world.toolchain.tool("checkov").path, bodies)
     names = list(texts)
-    found += [(names[hit.file], f"what looks like: {hit.kind}") for hit in hits if not is_made_up(hit.kind, hit.value)]
+    found += [(names[hit.text], f"what looks like: {hit.kind}") for hit in hits if not is_made_up(hit.kind, hit.value)]
     return {
         "texts": {what: len(each) for what, each in texts.items()},
         "secrets": [one.source for one in known],

@@ -158,9 +158,9 @@ def world(tmp_path: Path, chart: Path) -> Any:
 def test_what_was_searched_is_remembered_without_a_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
 
-    def scan(program: Path, files: list[Path]) -> list[Hit]:
-        calls.append([file.read_text() for file in files])
-        return [Hit(0, 2, "key", KEY)]
+    def scan(program: Path, texts: list[str]) -> list[Hit]:
+        calls.append(texts)
+        return [Hit(0, 1, "key", KEY)]
 
     monkeypatch.setattr(credentials.secretscan, "scan", scan)
     text = Text()
@@ -171,6 +171,30 @@ def test_what_was_searched_is_remembered_without_a_value(tmp_path: Path, monkeyp
     assert first[0][0].place == Place(tmp_path / "a.py", 1)
     kept = "".join(path.read_text() for path in (tmp_path / "cache").rglob("*.json"))
     assert kept and KEY not in kept
+
+
+def test_files_are_searched_each_by_itself_and_a_history_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+
+    def scan(program: Path, texts: list[str]) -> list[Hit]:
+        calls.append(texts)
+        return [Hit(1, 2, "key", KEY), Hit(4, 6, "key", KEY)]
+
+    monkeypatch.setattr(credentials.secretscan, "scan", scan)
+    tree, history = Text(), Text()
+    for name, lines in (("a.py", ["a"]), ("b.py", ["b", KEY, ""]), ("c.py", [])):
+        tree.begin(name)
+        tree.lines.extend(lines)
+    for commit in "12":
+        history.begin("d.py", commit, 7)
+        history.lines.extend(["d", KEY])
+    found = search(world(tmp_path, tmp_path), tmp_path, [tree, Text(), history])
+    assert calls == [["a\n", f"b\n{KEY}\n\n", "\n", "\n", f"\nd\n{KEY}\n\nd\n{KEY}\n"]]
+    assert [[(each.place, each.commit) for each in one] for one in found] == [
+        [(Place(tmp_path / "b.py", 2), "")],
+        [],
+        [(Place(tmp_path / "d.py", 8), "2")],
+    ]
 
 
 @pytest.fixture

@@ -27,6 +27,13 @@ def test_every_run_has_a_process_of_its_own_and_its_exit_code_comes_back(tmp_pat
     assert len(pids) == 4 and str(os.getpid()) not in pids
 
 
+def test_a_child_that_is_no_run_may_end_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    if os.fork() == 0:
+        os._exit(3)
+    monkeypatch.setattr(forks, "_judge", lambda run: time.sleep(0.5) or 0)
+    assert {name: each.code for name, each in forks._fork_all(runs(tmp_path, "a", "b", "c")).items()} == dict.fromkeys("abc", 0)
+
+
 def test_a_fork_that_breaks_ends_as_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def judge(run: Run) -> int:
         raise ValueError(run.copy)

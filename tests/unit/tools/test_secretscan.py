@@ -22,14 +22,14 @@ def answered(monkeypatch: pytest.MonkeyPatch, code: int, out: str, err: str = ""
     return asked
 
 
-def test_the_scanners_own_interpreter_reads_all_files_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_scanners_own_interpreter_reads_all_texts_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = {"detectors": [*ADDED, "GitHub Token"], "found": [[1, 7, BASIC_AUTH, "x"]]}
     asked = answered(monkeypatch, 0, json.dumps(told))
     program = tmp_path / "bin" / "checkov"
-    assert scan(program, [tmp_path / "0", tmp_path / "1"]) == [Hit(1, 7, BASIC_AUTH, "x")]
+    assert scan(program, ["a\n", "ü\n"]) == [Hit(1, 7, BASIC_AUTH, "x")]
     ((argv, text),) = asked
     assert argv[:3] == [str(tmp_path / "bin" / "python"), "-I", "-c"]
-    assert json.loads(text)["files"] == [str(tmp_path / "0"), str(tmp_path / "1")]
+    assert json.loads(text)["texts"] == ["a\n", "ü\n"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_scanners_own_interpreter_reads_all_files_at_once(monkeypatch: pytes
 def test_a_scanner_that_is_not_there_is_no_clean_bill(monkeypatch: pytest.MonkeyPatch, code: int, out: str, err: str) -> None:
     answered(monkeypatch, code, out, err)
     with pytest.raises(ToolchainError, match=f"ended with {code}.*{err}"):
-        scan(Path("bin/checkov"), [Path("a")])
+        scan(Path("bin/checkov"), ["a"])
 
 
 def test_a_hit_does_not_show_its_value() -> None:

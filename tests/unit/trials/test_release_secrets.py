@@ -37,7 +37,7 @@ def test_single_values_are_those_of_all_depths() -> None:
 
 def observed(values: dict[str, Any], manifest: str, hits: list[Hit], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     secret = {"metadata": {"name": "shop"}, "data": {"PASSWORD": base64.b64encode(PASSWORD.encode()).decode()}}
-    monkeypatch.setattr(release_secrets.secretscan, "scan", lambda program, files: hits)
+    monkeypatch.setattr(release_secrets.secretscan, "scan", lambda program, texts: hits)
     world: Any = SimpleNamespace(
         app=SimpleNamespace(chart=SimpleNamespace(secrets={})),
         release=SimpleNamespace(name="shop", namespace="shop"),
