@@ -6,6 +6,7 @@ that it is given. A copy in which one of these differs asks the program itself; 
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,10 @@ READERS = {
     "docker": ("--version",),
 }
 """Programs, with those of their commands that only read what they are given and say something of it, or of themselves."""
+
+
+ARCHIVE = ".tgz"
+"""Of a packaged chart what is in it counts, and not when it was packed, which its bytes tell too."""
 
 
 class Answers:
@@ -86,6 +91,12 @@ def _content(argument: str) -> Iterator[str | bytes]:
         for file in sorted(each for each in path.rglob("*") if not each.is_dir()):
             yield f"{path.name}/{file.relative_to(path)}"
             yield file.read_bytes()
+    elif path.suffix == ARCHIVE and path.is_file() and tarfile.is_tarfile(path):
+        yield path.name
+        with tarfile.open(path) as archive:
+            for member in archive:
+                yield f"{member.name} {member.type!r} {member.mode} {member.linkname}"
+                yield opened.read() if (opened := archive.extractfile(member)) else b""
     else:
         yield path.name
         yield path.read_bytes() if path.is_file() else b""

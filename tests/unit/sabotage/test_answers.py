@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,25 @@ def test_who_may_do_more_than_read_is_always_asked(world: World, program: str, c
     world.says("well", program, command, **how)
     world.answers.answering = True
     assert world.says("ill", program, command, **how).startswith("2: ")
+
+
+def test_of_a_packaged_chart_what_is_in_it_counts_and_not_when_it_was_packed(world: World):
+    def packed(name: str, when: int) -> Path:
+        archive = world.folder / name / "shop-1.0.0.tgz"
+        chart = world.folder / name / "chart"
+        for path in (chart / "templates" / "web.yaml", chart / "templates", chart):
+            os.utime(path, (when, when))
+        with tarfile.open(archive, "w:gz") as opened:
+            opened.add(chart, "shop")
+        return archive
+
+    well, ill = packed("well", 1_000_000_000), packed("ill", 1_500_000_000)
+    assert well.read_bytes() != ill.read_bytes()
+    world.answers.run(["/bin/helm", "lint", well], timeout=1)
+    world.answers.answering = True
+    assert world.answers.run(["/bin/helm", "lint", ill], timeout=1).stdout == f"1: {ill}"
+    (world.folder / "ill" / "chart" / "templates" / "web.yaml").write_text("kind: Ingress\n")
+    assert world.answers.run(["/bin/helm", "lint", packed("ill", 1_000_000_000)], timeout=1).stdout == f"2: {ill}"
 
 
 def test_the_healthy_copy_is_asked_each_time_so_that_two_answers_can_differ(world: World):
