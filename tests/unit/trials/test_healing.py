@@ -32,8 +32,9 @@ def fall(seen: dict[str, Any], component: str, how: str) -> dict[str, Any]:
 def test_what_was_seen_passes(seen: dict[str, Any]) -> None:
     verdict = healing.judge_healing(seen)
     assert verdict.outcome is Outcome.PASSED, verdict.reason
-    assert (verdict.judged, verdict.of_what) == (6, "pods")
-    assert sum("killed, ready again" in item.what for item in verdict.evidence) == 3
+    assert (verdict.judged, verdict.of_what) == (8, "pods")
+    assert sum("killed, ready again" in item.what for item in verdict.evidence) == 4
+    assert verdict.evidence[-1].artefact == "evidence/recovery.svg"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_component_of_one_pod_has_nothing_to_fall_back_on(seen: dict[str, Any]
 
 
 def test_a_database_without_a_pod_is_unknown(seen: dict[str, Any]) -> None:
-    seen["workloads"][-1].update(pods=[], falls=[])
+    next(item for item in seen["workloads"] if item["component"] == "postgres").update(pods=[], falls=[])
     assert healing.judge_healing(seen).outcome is Outcome.INCONCLUSIVE
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -9,6 +11,7 @@ import pytest
 
 from seatrial.trials import recovery
 
+RECORDED = Path(__file__).parent / "recorded" / "healing.json"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -34,6 +37,16 @@ def of_class(root: ElementTree.Element, tag: str, name: str) -> list[ElementTree
 
 def text(root: ElementTree.Element) -> list[str]:
     return ["".join(part for part in [each.text, *(child.tail for child in each)] if part) for each in root.iter(f"{SVG}text")]
+
+
+def test_what_was_seen_on_a_cluster_is_drawn_whole() -> None:
+    recorded = json.loads(RECORDED.read_text())
+    root = drawn(recorded)
+    falls = [fall for item in recorded["workloads"] for fall in item["falls"]]
+    assert len(of_class(root, "line", "fall")) == len(of_class(root, "rect", "band")) == len(falls) == 8
+    counts = [int((each.findtext(f"{SVG}title") or "0").split()[0]) for each in of_class(root, "circle", "good")]
+    assert sum(counts) == recorded["traffic"]["requests"] == len(recorded["asked"])
+    assert "the client has ended" in text(root)
 
 
 def test_each_request_is_a_mark_and_a_failed_one_has_another_shape() -> None:
