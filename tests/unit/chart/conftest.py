@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-from platformdirs import user_cache_path
 
 from seatrial.tools.helm import Helm
 
 
 @pytest.fixture(scope="session")
-def helm() -> Helm:
-    """A Helm that is already on this machine; these tests start no download and no build."""
-    on_path = shutil.which("helm")
-    built = sorted((user_cache_path("seatrial") / "tools" / "helm").glob("*/helm"))
-    if on_path is None and not built:
-        pytest.skip("no Helm on this machine yet: `seatrial doctor` says how to get it")
-    return Helm(Path(on_path) if on_path else built[-1])
+def helm(helm_program: Path) -> Helm:
+    return Helm(helm_program)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from platformdirs import user_cache_path
 
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.check.report import Report
@@ -55,16 +53,6 @@ class Programs:
         else:
             future.set_result(Tool(name, path, "1", Source.HOST, "", "host"))
         return future
-
-
-@pytest.fixture(scope="session")
-def helm_program() -> Path:
-    """A Helm that is already on this machine."""
-    on_path = shutil.which("helm")
-    built = sorted((user_cache_path("seatrial") / "tools" / "helm").glob("*/helm"))
-    if on_path is None and not built:
-        pytest.skip("no Helm on this machine yet: `seatrial doctor` says how to get it")
-    return Path(on_path) if on_path else built[-1]
 
 
 @pytest.fixture

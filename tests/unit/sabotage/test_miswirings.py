@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from platformdirs import user_cache_path
 
 from seatrial.check.report import Report, Reported
 from seatrial.errors import ExitCode, Place
@@ -74,43 +73,34 @@ def test_a_stream_is_put_together_from_its_templates():
     assert composed(stream, {"templates/b.yaml": ""}).count("Source") == 2
 
 
-@pytest.fixture(scope="module")
-def helm() -> Path:
-    on_path = shutil.which("helm")
-    built = sorted((user_cache_path("seatrial") / "tools" / "helm").glob("*/helm"))
-    if on_path is None and not built:
-        pytest.skip("no Helm on this machine yet: `seatrial doctor` says how to get it")
-    return Path(on_path) if on_path else built[-1]
-
-
 def rendered(helm: Path, root: Path) -> str:
     values = [root / name for name in TRIAL.values]
     asked = Recording(helm, root)
     return asked.template(root / "helm-chart", release="todo-app", namespace="todo-app", values=values, kube_version="1.34.4")
 
 
-def test_rendered_together_is_what_helm_renders_of_each_alone(helm: Path, tmp_path: Path):
+def test_rendered_together_is_what_helm_renders_of_each_alone(helm_program: Path, tmp_path: Path):
     shown = [each for each in FAULTS if not each.rule.startswith("W-NAME")]  # a fixed name shows under another release only
     faults = [each for each in shown if templates_of(each, "helm-chart")][::12]
-    healthy = rendered(helm, ROOT)
+    healthy = rendered(helm_program, ROOT)
     refused = Call("todo-app", "todo-app", (), "{}", "1.34.4")
     said = {TRIAL: healthy, refused: ChartError("it asks for a value", todo="")}
     (tmp_path / "together").mkdir()
-    pieces = render_together(helm, ROOT, "helm-chart", said, faults, tmp_path / "together")
+    pieces = render_together(helm_program, ROOT, "helm-chart", said, faults, tmp_path / "together")
     for number, (each, own) in enumerate(zip(faults, pieces, strict=True)):
         alone = tmp_path / str(number)
         shutil.copytree(ROOT / "helm-chart", alone / "helm-chart")
         each.apply(alone)
         assert own is not None and own.keys() == {TRIAL}
-        expected = split(rendered(helm, alone))
+        expected = split(rendered(helm_program, alone))
         assert split(composed(healthy, own[TRIAL])) == expected, each.name
         assert expected != split(healthy), each.name
 
 
-def test_a_fault_that_breaks_the_rendering_is_told(helm: Path, tmp_path: Path):
+def test_a_fault_that_breaks_the_rendering_is_told(helm_program: Path, tmp_path: Path):
     bad = fault(Edit("helm-chart/templates/limitrange.yaml", "kind: LimitRange", "kind: {{ nothing }}"))
     with pytest.raises(SabotageError, match="a sabotage breaks the rendering"):
-        render_together(helm, ROOT, "helm-chart", {TRIAL: rendered(helm, ROOT)}, [bad], tmp_path)
+        render_together(helm_program, ROOT, "helm-chart", {TRIAL: rendered(helm_program, ROOT)}, [bad], tmp_path)
 
 
 def test_an_answer_that_is_known_is_not_asked_for_again(tmp_path: Path):

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from seatrial import process
+from seatrial.chart.render import render
 from seatrial.criteria import load_catalogue
 from seatrial.sabotage.model import Edit, Sabotage, SabotageError, chosen
 from seatrial.sabotage.runner import CATALOGUE, copy_application, make_copies
+from seatrial.tools.helm import Helm
 
 ROOT = Path(__file__).parents[3]
 
@@ -90,6 +92,24 @@ def test_no_fault_of_a_round_blocks_the_criterion_of_another(name: str):
         if other is not each and needed(each.criterion) & other.about
     }
     assert not blocked
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_the_chart_of_a_round_renders(name: str, tmp_path: Path, helm_program: Path):
+    for folder in ("helm-chart", "docker", "docs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__", ".*cache"))
+    for each in CATALOGUE:
+        if each.round == name:
+            each.apply(tmp_path)
+    rendered = render(
+        Helm(helm_program),
+        tmp_path / "helm-chart",
+        release="todo-app",
+        namespace="todo-app",
+        values=[tmp_path / "helm-chart" / "values-test.yaml"],
+        kube_version="1.34.4",
+    )
+    assert rendered.of_kind("Deployment")
 
 
 def test_every_live_fault_of_the_catalogue_is_in_a_round():

@@ -186,8 +186,8 @@ FAULTS: tuple[Sabotage, ...] = (
         edits=(
             Edit(
                 FRONTEND,
-                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}\n',
-                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}\n            runAsUser: 1002\n',
+                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}',
+                '{{- include "todo-app.containerSecurityContext" . | replace "runAsUser: 1001" "runAsUser: 1002" | nindent 12 }}',
             ),
         ),
         beside=("M2-SVC-02", "M2-SVC-03"),
