@@ -175,7 +175,8 @@ def interpreter_of(command: Sequence[str]) -> Path | None:
     """The Python of checkov's environment, where a command is a program of it."""
     program = Path(command[0])
     if program.name == "checkov":
-        return program.resolve().with_name("python")
+        interpreter = program.resolve().with_name("python")
+        return interpreter if interpreter.exists() else None
     if program.name == "python" and tuple(command[1:3]) == ("-I", "-c") and program.with_name("checkov").exists():
         return program
     return None

@@ -90,7 +90,10 @@ def test_what_cannot_be_loaded_is_started_as_always(environment: Path, programs:
         assert programs.run([environment / "checkov"], timeout=30, check=False).stdout.split()[1] == "0"
 
 
-def test_other_programs_are_run_as_always(programs: Loaded):
+def test_other_programs_are_run_as_always(programs: Loaded, tmp_path: Path):
+    (tmp_path / "checkov").write_text("#!/bin/sh\necho 2\n")  # without a Python of its own
+    (tmp_path / "checkov").chmod(0o755)
+    assert programs.run([tmp_path / "checkov"], timeout=30).stdout == "2\n"
     assert programs.run([sys.executable, "-I", "-c", "print(1)"], timeout=30).stdout == "1\n" and programs._calls is None
 
 
