@@ -28,7 +28,7 @@ from seatrial.toolchain import Toolchain
 from seatrial.toolchain.engine import connect
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import network, probe_pod
-from seatrial.trials.probe_pod import REACHED, UNKNOWN, Source
+from seatrial.trials.probe_pod import REACHED, UNKNOWN, Source, Target
 
 PORT = 8080
 SPACES = ("bench-x", "bench-y", "bench-z")
@@ -78,7 +78,7 @@ def ours(cluster: Cluster, count: int) -> dict[str, float]:
         pods[f"p{number}"] = (SPACES[number % 3], probe_pod.helper_pod(f"p{number}", labels, ports=[PORT]))
     try:
         with probe_pod.helpers(kube, pods) as sources:
-            targets = [(name, source.address, PORT) for name, source in sources.items()]
+            targets = [(name, Target(source.address, PORT)) for name, source in sources.items()]
             network.probe_all(kube, sources, targets[:1], None)  # the policies have reached the node, and the images its memory
             began = time.monotonic()
             seen = network.probe_all(kube, sources, targets, None)

@@ -5,11 +5,11 @@ Three marks in each cell say what seatrial.yaml declares, what the policies say 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN
+from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UNKNOWN
 
 CELL, LEFT, TOP, MARGIN = 46, 190, 150, 16
 """Pixels: a cell's side, room for the rows' and the columns' names, and around everything."""
@@ -35,11 +35,12 @@ def draw(cells: Sequence[Mapping[str, Any]], routes: Iterable[tuple[str, str, in
 
     Args:
         cells: as :func:`seatrial.trials.network.observe_matrix` has them.
-        routes: declared ones: from, to, port.
+        routes: declared ones: from, to, port (all by TCP).
     """
     declared = set(routes)
     rows = list(dict.fromkeys(cell["from"] for cell in cells))
-    columns = sorted({(cell["to"], cell["port"]) for cell in cells}, key=lambda each: (each[0], each[1]))
+    columns = sorted({(cell["to"], cell["protocol"], cell["port"]): door(cell) for cell in cells}.items())
+    places = {key: LEFT + CELL * index for index, (key, _) in enumerate(columns)}
     width = max(LEFT + CELL * len(columns), LEFT + KEY * 2) + 2 * MARGIN + CELL
     height = TOP + CELL * len(rows) + LEGEND + 2 * MARGIN
     parts = [
@@ -49,16 +50,26 @@ def draw(cells: Sequence[Mapping[str, Any]], routes: Iterable[tuple[str, str, in
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
         f'<text class="heading" x="{MARGIN}" y="{MARGIN + 12}">Who reaches whom</text>',
     ]
-    for index, (to, port) in enumerate(columns):
-        x, y = LEFT + CELL * index + CELL / 2 + 4, TOP - 8
-        parts.append(f'<text x="{x}" y="{y}" transform="rotate(-45 {x} {y})">{escape(f"{to}:{port}")}</text>')
+    for key, name in columns:
+        x, y = places[key] + CELL / 2 + 4, TOP - 8
+        parts.append(f'<text x="{x}" y="{y}" transform="rotate(-45 {x} {y})">{escape(name)}</text>')
     for index, row in enumerate(rows):
         parts.append(f'<text x="{LEFT - 10}" y="{TOP + CELL * index + CELL / 2 + 4}" text-anchor="end">{escape(row)}</text>')
     for cell in cells:
-        x = LEFT + CELL * columns.index((cell["to"], cell["port"]))
+        x = places[cell["to"], cell["protocol"], cell["port"]]
         y = TOP + CELL * rows.index(cell["from"])
-        parts.append(_cell(x, y, cell, (cell["from"], cell["to"], cell["port"]) in declared))
+        parts.append(_cell(x, y, cell, is_declared(cell, declared)))
     return "\n".join([*parts, *_legend(TOP + CELL * len(rows) + 26), "</svg>"]) + "\n"
+
+
+def door(cell: Mapping[str, Any]) -> str:
+    """What a cell leads to, in words."""
+    return f"{cell['to']}:{cell['port']}{'' if cell['protocol'] == TCP else ' by ' + cell['protocol']}"
+
+
+def is_declared(cell: Mapping[str, Any], routes: Collection[tuple[str, str, int]]) -> bool:
+    """Whether a cell is one of the declared routes, all of which are by TCP."""
+    return cell["protocol"] == TCP and (cell["from"], cell["to"], cell["port"]) in routes
 
 
 def state(cell: Mapping[str, Any], declared: bool) -> str:
@@ -77,7 +88,7 @@ def _cell(x: int, y: int, cell: Mapping[str, Any], declared: bool) -> str:
     observed = next((each for each in cell["found"] if each != cell["found"][0]), cell["found"][0])
     marks = (REACHED if declared else DENIED, cell["derived"], observed)
     said = f"declared {marks[0]}, by the policies {marks[1]}, observed {observed} (control: {cell['control']})"
-    title = f"{cell['from']} -> {cell['to']}:{cell['port']}: {said}. {cell.get('derived_how', '')}"
+    title = f"{cell['from']} -> {door(cell)}: {said}. {cell.get('derived_how', '')}"
     parts = [f"<g><title>{escape(title)}</title>"]
     parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{COLOURS[state(cell, declared)][0]}"/>')
     parts += [_mark(x + CELL * (0.22 + 0.28 * index), y + CELL / 2, mark) for index, mark in enumerate(marks)]

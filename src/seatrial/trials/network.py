@@ -11,10 +11,10 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from seatrial.app import App
 from seatrial.chart import workloads
@@ -26,7 +26,7 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, matrix, probe_pod
 from seatrial.trials.answers import attach_sources, helper_labels
-from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN, Reach, Source
+from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -48,8 +48,9 @@ SETTLE_SECONDS = 0.5
 POLICIES = threading.Lock()
 """Held by whoever lifts the application's policies for a while, or measures while they are in force."""
 
-Cell = tuple[str, str, int]
-"""From, to, port."""
+Cell = tuple[str, str, int, str]
+"""From, to, port, protocol."""
+AnyCell = TypeVar("AnyCell", bound=Hashable)
 
 
 @live.once
@@ -57,8 +58,8 @@ def observe_matrix(world: World) -> dict[str, Any]:
     """All sources against all destinations and ports, under control and under the application's policies.
 
     Returns:
-        ``cells`` (from, to, port, control, found: outcomes; how; derived: what the policies say when they are evaluated, and
-        derived_how), ``routes`` (declared: from, to, port), ``picture`` (artefact), ``passes``,
+        ``cells`` (from, to, port, protocol, control, found: outcomes; how; derived: what the policies say when they are
+        evaluated, and derived_how), ``routes`` (declared: from, to, port), ``picture`` (artefact), ``passes``,
         ``policies`` (default-deny ones with their types), ``unrendered`` (jobs of seatrial.yaml that the chart does not render),
         ``left`` (ephemeral containers that could not be stopped), ``outside`` (whether a listener stood outside the cluster).
     """
@@ -74,10 +75,10 @@ def observe_matrix(world: World) -> dict[str, Any]:
             sources = {**attach_sources(world), **helpers}
             targets = _targets(app, listeners, helpers[STRANGER])
             with outside_listener(cluster) as outside, POLICIES:
-                targets += [(OUTSIDE, address, port) for address, port in outside]
+                targets += [(OUTSIDE, target) for target in outside]
                 cells, control, found = _both(kube, app, sources, targets, passes)
                 ends = {**listeners, STRANGER: helpers[STRANGER]}
-                derived = _derived(kube, sources, ends, [address for address, _ in outside], cells)
+                derived = _derived(kube, sources, ends, [target.host for target in outside], cells)
     finally:
         left = probe_pod.detach(cluster, kube, list(listeners.values()))
     rows = [_row(cell, control[cell], [result[cell] for result in found], derived[cell]) for cell in cells]
@@ -101,6 +102,7 @@ def _row(cell: Cell, control: Reach, found: Sequence[Reach], derived: Decision) 
         "from": cell[0],
         "to": cell[1],
         "port": cell[2],
+        "protocol": cell[3],
         "control": control.outcome,
         "control_how": control.how,
         "found": [one.outcome for one in found],
@@ -126,17 +128,35 @@ def _policy(item: Object) -> dict[str, Any]:
 
 
 def attach_listeners(world: World) -> dict[str, Source]:
-    """For each component an agnhost container in its youngest ready pod, listening on every port that the pod itself does not."""
+    """For each component an agnhost container in its youngest ready pod, listening on every port that the pod itself does not.
+
+    By UDP it answers at one port: the number of the pod's own TCP port, which a rule with the wrong protocol would open.
+    """
     kube, app = world.kube, world.app
 
     def one(name: str) -> Source | None:
         pods = live.ready_pods(kube, app, name)
-        ports = _ports(app, but=app.components[name].port)
-        return probe_pod.attach(kube, pods[-1], name="seatrial-listener", ports=ports) if pods else None
+        if not pods:
+            return None
+        own = app.components[name].port
+        ports = _ports(app, but=own)
+        udp = closed_by_udp(pods[-1], [own, *ports, STRANGER_PORT])
+        return probe_pod.attach(kube, pods[-1], name="seatrial-listener", ports=ports, udp=udp)
 
     with ThreadPoolExecutor(4) as pool:
         attached = dict(zip(app.components, pool.map(one, app.components), strict=True))
     return {name: source for name, source in attached.items() if source is not None}
+
+
+def closed_by_udp(pod: Object, ports: Sequence[int]) -> int | None:
+    """The first of some ports that no container of a pod opens by UDP; None where they open all."""
+    taken = {
+        int(port["containerPort"])
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports") or []
+        if port.get("protocol") == UDP
+    }
+    return next((port for port in ports if port not in taken), None)
 
 
 def _ports(app: App, *, but: int | None = None) -> list[int]:
@@ -146,7 +166,7 @@ def _ports(app: App, *, but: int | None = None) -> list[int]:
 def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
     """Pods of our own: the test pod's double, a stranger, the ingress controller's double, and impostors in another namespace."""
     app, cluster = world.app, world.cluster
-    pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT]))}
+    pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT], udp=STRANGER_PORT))}
     if any(route.source == TEST for route in app.routes):
         pods[TEST] = (app.namespace, probe_pod.helper_pod("seatrial-test", helper_labels(world), never_ready=True))
     if app.ingress is not None and cluster.provider != "existing" and cluster.ingress_namespace:
@@ -208,18 +228,19 @@ def helper_namespace(kube: Kube, world: World, word: str) -> Iterator[str]:
         kube.delete("Namespace", name)
 
 
-def _targets(app: App, listeners: Mapping[str, Source], stranger: Source) -> list[tuple[str, str, int]]:
-    """Destination, address, port."""
-    found = [(name, source.address, port) for name, source in listeners.items() for port in _ports(app)]
-    return [*found, (STRANGER, stranger.address, STRANGER_PORT)]
+def _targets(app: App, listeners: Mapping[str, Source], stranger: Source) -> list[tuple[str, Target]]:
+    """Destinations, each with every port of it that is tried."""
+    found = [(name, Target(source.address, port)) for name, source in listeners.items() for port in _ports(app)]
+    found += [(name, Target(source.address, source.udp, UDP)) for name, source in listeners.items() if source.udp is not None]
+    return [*found, *((STRANGER, Target(stranger.address, STRANGER_PORT, protocol)) for protocol in (TCP, UDP))]
 
 
 @contextmanager
-def outside_listener(cluster: Cluster) -> Iterator[list[tuple[str, int]]]:
+def outside_listener(cluster: Cluster) -> Iterator[list[Target]]:
     """A listener outside the cluster that its node can reach: on this machine, at the node's gateway. None where it is not ours.
 
     Yields:
-        [(address, port)], or nothing.
+        Where it listens by TCP and answers by UDP, or nothing.
     """
     done = cluster.node_exec(["ip", "-4", "route", "show", "default"], 10)
     words = done.stdout.split()
@@ -232,13 +253,21 @@ def outside_listener(cluster: Cluster) -> Iterator[list[tuple[str, int]]]:
         if listener is None:
             yield []
             return
-        thread = threading.Thread(target=_accept, args=(listener,), name="outside listener", daemon=True)
-        thread.start()
+        answering = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        answering.bind((address, 0))
+        threads = [
+            threading.Thread(target=_accept, args=(listener,), name="outside listener", daemon=True),
+            threading.Thread(target=_answer, args=(answering,), name="outside listener by UDP", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
         try:
-            yield [(address, listener.getsockname()[1])]
+            yield [Target(address, listener.getsockname()[1]), Target(address, answering.getsockname()[1], UDP)]
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(timeout=5)
+            _stop(answering)
+            for thread in threads:
+                thread.join(timeout=5)
 
 
 def _accept(listener: socket.socket) -> None:
@@ -250,11 +279,25 @@ def _accept(listener: socket.socket) -> None:
         connection.close()
 
 
+def _answer(answering: socket.socket) -> None:
+    """Send each packet back, until an empty one comes."""
+    while True:
+        packet, sender = answering.recvfrom(512)
+        if not packet:
+            return
+        answering.sendto(packet, sender)
+
+
+def _stop(answering: socket.socket) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+        last.sendto(b"", answering.getsockname())
+
+
 # the probes
 
 
 def _both(
-    kube: Kube, app: App, sources: Mapping[str, Source], targets: Sequence[tuple[str, str, int]], passes: int
+    kube: Kube, app: App, sources: Mapping[str, Source], targets: Sequence[tuple[str, Target]], passes: int
 ) -> tuple[list[Cell], dict[Cell, Reach], list[dict[Cell, Reach]]]:
     """The control, then, as soon as the application's own policies are in force again, the passes."""
 
@@ -268,41 +311,48 @@ def _both(
 
 
 def allowed(routes: Sequence[Any], cell: Cell) -> bool:
-    """Whether a cell is a declared route."""
-    return any((route.source, route.target, route.port) == cell for route in routes)
+    """Whether a cell is a declared route; all of those are by TCP."""
+    return any((route.source, route.target, route.port, TCP) == cell for route in routes)
 
 
-def settled(probe: Callable[[Collection[Cell] | None], dict[Cell, Reach]], expected: Callable[[Cell], bool]) -> dict[Cell, Reach]:
-    """Probe until the policy that was just changed has reached every pod: what is not as expected is tried again for a while."""
+def settled(
+    probe: Callable[[Collection[AnyCell] | None], dict[AnyCell, Reach]], expected: Callable[[AnyCell], bool]
+) -> dict[AnyCell, Reach]:
+    """Probe until the policy that was just changed has reached every pod: what is not as expected is tried again for a while.
+
+    At least once, however long the first round took on a busy machine.
+    """
     deadline = time.monotonic() + EFFECT_SECONDS
-    result = probe(None)
+    result, tries = probe(None), 0
     while wrong := {cell for cell, reach in result.items() if (reach.outcome == REACHED) is not expected(cell)}:
-        if time.monotonic() > deadline:
+        if tries and time.monotonic() > deadline:
             break
         time.sleep(SETTLE_SECONDS)
         result |= probe(wrong)
+        tries += 1
     return result
 
 
 def probe_all(
-    kube: Kube, sources: Mapping[str, Source], targets: Sequence[tuple[str, str, int]], only: Collection[Cell] | None
+    kube: Kube, sources: Mapping[str, Source], targets: Sequence[tuple[str, Target]], only: Collection[Cell] | None
 ) -> dict[Cell, Reach]:
     """One exec per source, side by side; only the stranger is asked to leave the cluster. ``only``: these cells and no others."""
 
     def from_one(name: str) -> dict[Cell, Reach]:
         source = sources[name]
-        mine = [
-            (to, address, port)
-            for to, address, port in targets
-            if address != source.address and (to != OUTSIDE or name == STRANGER) and (only is None or (name, to, port) in only)
-        ]
+        mine = {
+            (name, to, target.port, target.protocol): target
+            for to, target in targets
+            if target.host != source.address and (to != OUTSIDE or name == STRANGER)
+        }
+        mine = {cell: target for cell, target in mine.items() if only is None or cell in only}
         if not mine:
             return {}
         try:
-            reached = probe_pod.reach(kube, source, [(address, port) for _, address, port in mine])
+            reached = probe_pod.reach(kube, source, list(mine.values()))
         except SeatrialError as error:
             reached = [Reach(UNKNOWN, str(error))] * len(mine)
-        return {(name, to, port): reach for (to, _, port), reach in zip(mine, reached, strict=True)}
+        return dict(zip(mine, reached, strict=True))
 
     with ThreadPoolExecutor(len(sources)) as pool:
         return {cell: reach for part in pool.map(from_one, sources) for cell, reach in part.items()}
@@ -319,7 +369,7 @@ def _derived(
     senders = {name: pod_endpoint(pods[source.namespace, source.pod], name) for name, source in sources.items()}
     receivers = {name: pod_endpoint(pods[source.namespace, source.pod], name) for name, source in targets.items()}
     receivers[OUTSIDE] = Endpoint(OUTSIDE, tuple(outside))
-    return {cell: decide(found, labels, senders[cell[0]], receivers[cell[1]], cell[2]) for cell in cells}
+    return {cell: decide(found, labels, senders[cell[0]], receivers[cell[1]], *cell[2:]) for cell in cells}
 
 
 @contextmanager
@@ -372,11 +422,13 @@ def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
     """M4-NP-02: allowed exactly where a route is declared, in every pass; everything else denied although something listened."""
     routes = {(route["from"], route["to"], route["port"]) for route in seen["routes"]}
     cells = [cell for cell in seen["cells"] if STRANGER not in (cell["from"], cell["to"]) and cell["to"] != OUTSIDE]
-    faults, unknown = _cell_faults(cells, lambda cell: (cell["from"], cell["to"], cell["port"]) in routes)
-    probed = {(cell["from"], cell["to"], cell["port"]) for cell in cells}
+    faults, unknown = _cell_faults(cells, lambda cell: matrix.is_declared(cell, routes))
+    probed = {(cell["from"], cell["to"], cell["port"]) for cell in cells if cell["protocol"] == TCP}
     unknown += [f"the route {who} -> {to}:{port} was not probed" for who, to, port in sorted(routes - probed)]
+    by_udp = {cell["to"] for cell in cells if cell["protocol"] == UDP}
+    unknown += [f"nothing was probed by UDP at {name}" for name in sorted({cell["to"] for cell in cells} - by_udp)]
     unknown += [f"the chart renders no Job or CronJob with the labels of jobs.{name}" for name in seen["unrendered"]]
-    allowed_cells = sum((cell["from"], cell["to"], cell["port"]) in routes for cell in cells)
+    allowed_cells = sum(matrix.is_declared(cell, routes) for cell in cells)
     text = (
         f"{len(cells)} cells in {seen['passes']} passes: {allowed_cells} to be allowed, {len(cells) - allowed_cells} to be denied"
     )
@@ -393,7 +445,7 @@ def _cell_faults(
 ) -> tuple[list[Fault], list[str]]:
     faults, unknown = [], []
     for cell in cells:
-        subject, policies = f"{cell['from']} -> {cell['to']}:{cell['port']}", f"by the policies: {cell['derived_how']}"
+        subject, policies = f"{cell['from']} -> {matrix.door(cell)}", f"by the policies: {cell['derived_how']}"
         declared = is_allowed(cell)
         state = matrix.state(cell, declared)
         if state == "unknown":
@@ -402,7 +454,7 @@ def _cell_faults(
             how = f"{cell['how'][cell['found'].index(DENIED)]} ({policies})"
             faults.append(Fault(subject, how, "a connection: the route is declared", "Open it in both directions' policies"))
         elif state == "wrong":
-            how = f"connected ({policies})"
+            how = f"{cell['how'][cell['found'].index(REACHED)]} ({policies})"
             faults.append(Fault(subject, how, "denied: no route is declared", "Close it, or declare it in seatrial.yaml"))
     return faults, unknown
 

@@ -24,15 +24,14 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, network, probe_pod, survival
 from seatrial.trials.answers import attach_sources
-from seatrial.trials.network import Cell
-from seatrial.trials.probe_pod import DENIED, REACHED, UNKNOWN, Reach, Source
+from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
 CRITERION = "M4-NP-03"
 DNS_NAMESPACE, DNS_LABELS = "kube-system", "k8s-app=kube-dns"
 OWN, OTHER = "cluster DNS", "another resolver"
-PROTOCOLS = ("UDP", "TCP")
+PROTOCOLS = (UDP, TCP)
 RESOLVER = "seatrial-resolver"
 OTHER_ANSWER = "192.0.2.53"
 """What the other resolver says of the name that is asked for (an address of RFC 5737)."""
@@ -45,6 +44,8 @@ PUBLIC = Endpoint("a public address", ("203.0.113.10",))
 """An address of RFC 5737: public, nobody's, and in nobody's list of exceptions."""
 HTTP = 80
 
+Cell = tuple[str, str, int]
+"""From, to, port."""
 Way = dict[str, Any]
 """From, to, port, protocol, model, allowed, how."""
 
@@ -168,7 +169,7 @@ class Asked:
     Args:
         name: that the resolvers are asked for.
         servers: :data:`OWN` and :data:`OTHER` -> address.
-        outside: listeners outside the cluster: address, port.
+        outside: listeners outside the cluster; those by TCP are tried.
         dns_port: where resolvers listen.
     """
 
@@ -178,7 +179,7 @@ class Asked:
         sources: Mapping[str, Source],
         name: str,
         servers: Mapping[str, str],
-        outside: Sequence[tuple[str, int]],
+        outside: Sequence[Target],
         dns_port: int,
     ) -> None:
         self._kube, self._sources, self._name, self._servers = kube, sources, name, servers
@@ -200,7 +201,7 @@ class Asked:
             for protocol in PROTOCOLS
         }
         asked = {cell: question for cell, question in asked.items() if wanted(cell)}
-        tried = {(who, network.OUTSIDE, port): (address, port) for address, port in self._outside}
+        tried = {(who, network.OUTSIDE, target.port): target for target in self._outside if target.protocol == TCP}
         tried = {cell: target for cell, target in tried.items() if wanted(cell)}
         source = self._sources[who]
         return {

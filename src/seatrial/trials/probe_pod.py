@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from seatrial.cluster.images import AGNHOST
 from seatrial.cluster.provider import CRICTL, Cluster
@@ -30,6 +30,7 @@ WAY_SECONDS, WAY_LOOK_SECONDS = 15.0, 0.5
 """How long the policies may take to let a new pod through, and how often is looked: the node sends no event of it."""
 SLOW_ASKED_AGAIN = 4
 REACHED, DENIED, UNKNOWN = "reached", "denied", "unknown"
+TCP, UDP = "TCP", "UDP"
 _DENYING = ("no route", "unreachable", "prohibited", "not permitted", "reset by peer")
 """What the kernel says, beyond a refusal or silence, where a packet filter rejects a connection."""
 
@@ -44,6 +45,7 @@ class Source:
         pod, namespace, container: where to exec.
         address: IP of the pod.
         ephemeral: it sits beside the application's own container.
+        udp: UDP port at which :func:`attach` let it answer.
     """
 
     pod: str
@@ -51,6 +53,20 @@ class Source:
     container: str
     address: str
     ephemeral: bool = False
+    udp: int | None = None
+
+
+class Target(NamedTuple):
+    """What is to be reached.
+
+    Attributes:
+        host: name or address.
+        protocol: ``TCP``, or ``UDP``, of which only an answer tells that something arrived.
+    """
+
+    host: str
+    port: int
+    protocol: str = TCP
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class Reach:
 
     Attributes:
         outcome: ``reached``, ``denied`` or ``unknown``.
-        how: ``connected``, ``refused``, ``timeout``, or the words of the probe.
+        how: ``connected`` (by UDP ``answered``), ``refused``, ``timeout``, or the words of the probe.
     """
 
     outcome: str
@@ -93,11 +109,22 @@ class Answer:
         return {**self.__dict__, "headers": dict(self.headers), "body": self.body[:500], "tries": list(self.tries)}
 
 
+SILENT = Reach(UNKNOWN, "the probe said nothing")
+SILENT_ASKED_AGAIN = 2
+"""How often is asked again what a probe said nothing of: on a very busy node an exec was seen to end before all of its probes."""
+
+
 # pods of a trial's own
 
 
 def helper_pod(
-    name: str, labels: Mapping[str, str], *, ports: Sequence[int] = (), never_ready: bool = False, http: bool = False
+    name: str,
+    labels: Mapping[str, str],
+    *,
+    ports: Sequence[int] = (),
+    udp: int | None = None,
+    never_ready: bool = False,
+    http: bool = False,
 ) -> Object:
     """An agnhost pod that fits any Pod Security level and asks for next to nothing; all its probes at once take some memory.
 
@@ -105,6 +132,7 @@ def helper_pod(
 
     Args:
         ports: TCP ports that it listens on.
+        udp: UDP port at which it answers as well.
         never_ready: it bears a component's labels and must get none of its traffic.
         http: it answers HTTP on the first port as ``agnhost netexec`` does, in place of listening only.
     """
@@ -119,7 +147,7 @@ def helper_pod(
             {
                 "name": "helper",
                 "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
-                **_container(arguments, () if http else ports),
+                **_container(arguments, () if http else ports, udp),
             }
         ],
     }
@@ -128,11 +156,13 @@ def helper_pod(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {**labels, HELPER: "true"}}, "spec": spec}
 
 
-def _container(arguments: Sequence[str], listening: Sequence[int]) -> Object:
+def _container(arguments: Sequence[str], listening: Sequence[int], udp: int | None = None) -> Object:
+    """A container that runs agnhost; where it answers by UDP too, which its porter cannot, a netexec does that beside it."""
+    beside = f'{_FIND}; "$a" netexec --http-port=0 --udp-port={udp} & exec "$a" {shlex.join(arguments)}'
     return {
         "image": AGNHOST,
         "imagePullPolicy": "IfNotPresent",
-        "args": list(arguments),
+        **({"args": list(arguments)} if udp is None else {"command": ["/bin/sh", "-c", beside]}),
         "env": [{"name": f"SERVE_PORT_{port}", "value": "open"} for port in listening],
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -189,12 +219,13 @@ def _states(known: dict[str, Object]) -> str:
 # beside the application's own containers
 
 
-def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int] = ()) -> Source:
+def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int] = (), udp: int | None = None) -> Source:
     """Start an agnhost container in a running pod; it shares the pod's network. Kubernetes lets it stay until the pod goes.
 
     Args:
         name: of the container, to which something unique is added.
         ports: TCP ports that it listens on, beside the application's own.
+        udp: UDP port at which it answers.
 
     Raises:
         WaitTimeout: it did not start; the message says why.
@@ -202,7 +233,7 @@ def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int
     """
     metadata = pod["metadata"]
     name = f"{name}-{secrets.token_hex(3)}"
-    container = {"name": name, **_container(["porter"] if ports else ["pause"], ports)}
+    container = {"name": name, **_container(["porter"] if ports else ["pause"], ports, udp)}
     body = {"spec": {"ephemeralContainers": [container]}}
     kube.patch("Pod", metadata["name"], metadata["namespace"], body, subresource="ephemeralcontainers", strategic=True)
 
@@ -215,7 +246,7 @@ def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int
     kube.wait(
         "Pod", metadata["namespace"], until, what=f"the ephemeral container {name} in {metadata['name']}", timeout=START_SECONDS
     )
-    return Source(metadata["name"], metadata["namespace"], name, pod["status"]["podIP"], ephemeral=True)
+    return Source(metadata["name"], metadata["namespace"], name, pod["status"]["podIP"], ephemeral=True, udp=udp)
 
 
 def _ephemeral_state(pod: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -250,20 +281,34 @@ def detach(cluster: Cluster, kube: Kube, sources: Sequence[Source]) -> list[str]
 # probes
 
 
-def reach(kube: Kube, source: Source, targets: Sequence[tuple[str, int]], *, seconds: int = 1) -> list[Reach]:
-    """Try to connect to each target by TCP, side by side, in one exec.
+def reach(kube: Kube, source: Source, targets: Sequence[Target | tuple[str, int]], *, seconds: int = 1) -> list[Reach]:
+    """Try to reach each target, side by side, in one exec.
 
     Args:
-        targets: (host or address, port).
+        targets: each, or (host or address, port) of those by TCP.
         seconds: after this long without an answer it is denied.
 
     Raises:
         ExecFailed: nothing could be probed.
     """
-    lines = [f't() {{ r=$("$a" connect --timeout={seconds}s "$2" 2>&1); echo "$1 $? $r"; }}']
-    lines += [f"t {number} {shlex.quote(_address(host, port))} &" for number, (host, port) in enumerate(targets)]
+    asked = [Target(*target) for target in targets]
+    found = _reach(kube, source, asked, seconds)
+    for _ in range(SILENT_ASKED_AGAIN):
+        if not (silent := [number for number, one in enumerate(found) if one == SILENT]):
+            break
+        again = dict(zip(silent, _reach(kube, source, [asked[number] for number in silent], seconds), strict=True))
+        found = [again.get(number, one) for number, one in enumerate(found)]
+    return found
+
+
+def _reach(kube: Kube, source: Source, asked: Sequence[Target], seconds: int) -> list[Reach]:
+    lines = [f't() {{ r=$("$a" connect --timeout={seconds}s --protocol="$2" "$3" 2>&1); echo "$1 $? $r"; }}']
+    lines += [
+        f"t {number} {target.protocol.lower()} {shlex.quote(_address(target.host, target.port))} &"
+        for number, target in enumerate(asked)
+    ]
     output = run_script(kube, source, "\n".join([_FIND, *lines, "wait"]), timeout=30 + seconds)
-    return parse_reach(output, len(targets))
+    return parse_reach(output, [target.protocol for target in asked])
 
 
 def await_way(kube: Kube, source: Source, targets: Sequence[tuple[str, int]]) -> None:
@@ -280,28 +325,32 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def parse_reach(output: str, count: int) -> list[Reach]:
+def parse_reach(output: str, protocols: Sequence[str]) -> list[Reach]:
     """Read ``number exit-code words`` lines; what is missing is unknown."""
     found = {}
     for line in output.splitlines():
         number, _, rest = line.partition(" ")
         code, _, words = rest.partition(" ")
         if number.isdigit() and code.isdigit():
-            found[int(number)] = judge_connect(int(code), words)
-    return [found.get(number, Reach(UNKNOWN, "the probe said nothing")) for number in range(count)]
+            found[int(number)] = (int(code), words)
+    return [judge_connect(*found[number], protocol) if number in found else SILENT for number, protocol in enumerate(protocols)]
 
 
-def judge_connect(code: int, words: str) -> Reach:
-    """What an exit of ``agnhost connect`` means (test/images/agnhost/connect in Kubernetes)."""
+def judge_connect(code: int, words: str, protocol: str = TCP) -> Reach:
+    """What an exit of ``agnhost connect`` means (test/images/agnhost/connect in Kubernetes).
+
+    By UDP what is neither a refusal nor silence is "UNKNOWN", where it is "OTHER" by TCP.
+    """
     if code == 0:
-        return Reach(REACHED, "connected")
+        return Reach(REACHED, "connected" if protocol == TCP else "answered")
     kind = words.strip()
     if kind.startswith("REFUSED"):
         return Reach(DENIED, "refused")
     if kind.startswith("TIMEOUT"):
         return Reach(DENIED, "timeout")
-    if kind.startswith("OTHER") and any(part in kind for part in _DENYING):
-        return Reach(DENIED, kind.removeprefix("OTHER: "))
+    other = "OTHER: " if protocol == TCP else "UNKNOWN: "
+    if kind.startswith(other) and any(part in kind for part in _DENYING):
+        return Reach(DENIED, kind.removeprefix(other))
     return Reach(UNKNOWN, kind or f"the probe ended with {code}")
 
 

@@ -1,17 +1,26 @@
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from seatrial.app import App
 from seatrial.chart import objects
-from seatrial.trials.network import job_labels, judge_default_deny, judge_matrix
+from seatrial.process import Completed
+from seatrial.trials import network
+from seatrial.trials.network import closed_by_udp, job_labels, judge_default_deny, judge_matrix, outside_listener
+from seatrial.trials.probe_pod import Reach
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
 
 
-def cell(seen: Any, source: str, target: str, port: int) -> Any:
-    return next(item for item in seen["cells"] if (item["from"], item["to"], item["port"]) == (source, target, port))
+def cell(seen: Any, source: str, target: str, port: int, protocol: str = "TCP") -> Any:
+    wanted = (source, target, port, protocol)
+    return next(item for item in seen["cells"] if (item["from"], item["to"], item["port"], item["protocol"]) == wanted)
 
 
 def test_recorded_matrix_passes(recorded: Recorded) -> None:
@@ -19,6 +28,87 @@ def test_recorded_matrix_passes(recorded: Recorded) -> None:
     assert judge_matrix(seen).outcome is Outcome.PASSED
     assert judge_default_deny(seen).outcome is Outcome.PASSED
     assert judge_matrix(seen).judged > 60
+
+
+def test_every_component_was_tried_by_udp_from_everybody(recorded: Recorded) -> None:
+    seen = recorded("network")
+    tried = [item for item in seen["cells"] if item["protocol"] == "UDP"]
+    assert {item["control_how"] for item in tried} == {"answered"}
+    for name in seen["components"]:
+        others = {item["from"] for item in seen["cells"] if item["to"] == name}
+        assert {item["from"] for item in tried if item["to"] == name} == others
+        assert len(others) > 10
+
+
+def test_what_a_policy_opens_by_udp_fails_although_the_same_port_by_tcp_is_declared(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "frontend", "backend", 8001, "UDP").update(found=["reached"], how=["answered"], derived="reached")
+    assert "frontend -> backend:8001 by UDP: found answered" in judge_matrix(seen).reason
+
+
+def test_a_stranger_that_gets_through_by_udp_fails(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "stranger", "postgres", 5432, "UDP").update(found=["reached"], how=["answered"])
+    assert "stranger -> postgres:5432 by UDP" in judge_default_deny(seen).reason
+
+
+def test_silence_by_udp_proves_nothing_where_the_control_was_silent_too(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "frontend", "backend", 8001, "UDP").update(control="denied", control_how="timeout")
+    verdict = judge_matrix(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "frontend -> backend:8001 by UDP was denied, but the control did not reach it either (timeout)" in verdict.reason
+
+
+def test_a_component_that_nobody_tried_by_udp_is_unknown(recorded: Recorded) -> None:
+    seen = recorded("network")
+    seen["cells"] = [item for item in seen["cells"] if (item["to"], item["protocol"]) != ("backend", "UDP")]
+    verdict = judge_matrix(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "nothing was probed by UDP at backend" in verdict.reason
+
+
+def test_the_closed_port_by_udp_is_none_that_a_container_opens() -> None:
+    opened = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 80, "protocol": "TCP"}, {"containerPort": 81}]
+    pod = {"spec": {"containers": [{"ports": opened}, {}]}}
+    assert [closed_by_udp(pod, ports) for ports in ([80, 53], [53, 81], [53])] == [80, 81, None]
+
+
+def test_what_is_not_as_expected_is_tried_again_at_least_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "EFFECT_SECONDS", -1.0)
+    monkeypatch.setattr(network, "SETTLE_SECONDS", 0.0)
+    asked: list[Any] = []
+
+    def probe(only: Any) -> dict[str, Reach]:
+        asked.append(only)
+        denied = Reach("denied", "timeout")
+        return {"late": Reach("reached", "connected") if only else denied, "never": denied}
+
+    found = network.settled(probe, lambda cell: True)
+    assert {cell: reach.outcome for cell, reach in found.items()} == {"late": "reached", "never": "denied"}
+    assert asked == [None, {"late", "never"}]
+
+
+def behind(gateway: str) -> Any:
+    """A cluster whose node's gateway is that address."""
+    routes = f"default via {gateway} dev eth0"
+    return SimpleNamespace(node_exec=lambda argv, seconds: Completed(tuple(argv), 0, routes, "", 0.0))
+
+
+def test_the_listener_outside_takes_connections_and_answers_by_udp() -> None:
+    with outside_listener(behind("127.0.0.1")) as (tcp, udp):
+        assert (tcp.protocol, udp.protocol) == ("TCP", "UDP")
+        socket.create_connection((tcp.host, tcp.port), timeout=5).close()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(5)
+            asking.sendto(b"hostname\n", (udp.host, udp.port))
+            assert asking.recvfrom(512)[0]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("outside listener")]
+
+
+def test_no_listener_outside_where_the_gateway_is_another_machine() -> None:
+    with outside_listener(behind("192.0.2.1")) as listeners:
+        assert listeners == []
 
 
 def test_an_open_edge_that_nobody_declared_fails(recorded: Recorded) -> None:

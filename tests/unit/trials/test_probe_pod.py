@@ -1,8 +1,10 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from seatrial.errors import ClusterError
+from seatrial.tools.kube import ExecResult, Kube
 from seatrial.trials import probe_pod
 from seatrial.trials.probe_pod import (
     NEVER_READY,
@@ -10,6 +12,7 @@ from seatrial.trials.probe_pod import (
     Answer,
     Reach,
     Source,
+    Target,
     ask_slow_again,
     helper_pod,
     judge_connect,
@@ -36,9 +39,25 @@ def test_three_outcomes_of_a_connection(code: int, words: str, outcome: str) -> 
     assert judge_connect(code, words).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "found"),
+    [
+        (0, "", Reach("reached", "answered")),
+        (1, "REFUSED: read udp 10.0.0.1:9->10.0.0.2:9: read: connection refused", Reach("denied", "refused")),
+        (1, "TIMEOUT: read udp 10.0.0.1:9->10.0.0.2:9: i/o timeout", Reach("denied", "timeout")),
+        (1, "UNKNOWN: write udp: operation not permitted", Reach("denied", "write udp: operation not permitted")),
+        (1, "UNKNOWN: write udp: no buffer space", Reach("unknown", "UNKNOWN: write udp: no buffer space")),
+        (1, "OTHER: No data received from the server.", Reach("unknown", "OTHER: No data received from the server.")),
+    ],
+)
+def test_three_outcomes_by_udp(code: int, words: str, found: Reach) -> None:
+    assert judge_connect(code, words, "UDP") == found
+
+
 def test_reach_lines_in_any_order_and_missing_ones() -> None:
-    found = parse_reach("1 1 REFUSED\nnoise\n0 0 \n", 3)
-    assert [one.outcome for one in found] == ["reached", "denied", "unknown"]
+    found = parse_reach("1 1 REFUSED\nnoise\n0 0 \n3 0 \n", ["TCP", "TCP", "TCP", "UDP"])
+    assert [one.outcome for one in found] == ["reached", "denied", "unknown", "reached"]
+    assert [found[0].how, found[3].how] == ["connected", "answered"]
     assert found[2] == Reach("unknown", "the probe said nothing")
 
 
@@ -112,6 +131,50 @@ def test_helper_pods_fit_the_restricted_level_and_may_never_be_ready() -> None:
     assert pod["spec"]["readinessGates"] == [{"conditionType": NEVER_READY}]
     assert helper_pod("x", {})["spec"]["containers"][0]["args"] == ["pause"]
     assert helper_pod("x", {}, ports=[80], http=True)["spec"]["containers"][0]["args"][0] == "netexec"
+
+
+def test_a_listener_by_udp_stands_beside_those_by_tcp() -> None:
+    container = helper_pod("x", {}, ports=[80], udp=53)["spec"]["containers"][0]
+    shell, _, script = container["command"]
+    assert (shell, "args" in container) == ("/bin/sh", False)
+    assert script.endswith('"$a" netexec --http-port=0 --udp-port=53 & exec "$a" porter')
+    assert [entry["name"] for entry in container["env"]] == ["SERVE_PORT_80"]
+
+
+class _Shell(Kube):
+    """A Kube that keeps the scripts it is to run, and says what the test says."""
+
+    def __init__(self, *outputs: str) -> None:
+        self._outputs = list(outputs)
+        self.scripts: list[str] = []
+
+    def exec(
+        self, pod: str, namespace: str, argv: Sequence[str], *, container: str | None = None, timeout: float = 30
+    ) -> ExecResult:
+        self.scripts.append(argv[-1])
+        return ExecResult(0, self._outputs.pop(0), "")
+
+
+def test_all_targets_of_a_source_are_tried_in_one_exec_by_their_protocols() -> None:
+    kube = _Shell("0 0 \n1 1 TIMEOUT: i/o timeout\n")
+    found = probe_pod.reach(kube, Source("p", "n", "c", "1.2.3.4"), [("fd00::1", 80), Target("10.0.0.1", 53, "UDP")])
+    assert found == [Reach("reached", "connected"), Reach("denied", "timeout")]
+    assert "t 0 tcp '[fd00::1]:80' &\nt 1 udp 10.0.0.1:53 &\nwait" in kube.scripts[0]
+    assert len(kube.scripts) == 1
+
+
+def test_what_a_probe_said_nothing_of_is_asked_again_and_nothing_else() -> None:
+    kube = _Shell("1 1 REFUSED\n", "1 1 TIMEOUT\n", "0 0 \n")
+    targets = [("10.0.0.1", 80), ("10.0.0.2", 80), ("10.0.0.3", 80)]
+    found = probe_pod.reach(kube, Source("p", "n", "c", "1.2.3.4"), targets)
+    assert [one.how for one in found] == ["connected", "refused", "timeout"]
+    assert ["10.0.0.2:80" in script for script in kube.scripts] == [True, False, False]
+
+
+def test_what_stays_silent_is_unknown() -> None:
+    kube = _Shell("", "", "")
+    found = probe_pod.reach(kube, Source("p", "n", "c", "1.2.3.4"), [("10.0.0.1", 80)])
+    assert found == [Reach("unknown", "the probe said nothing")]
 
 
 def test_a_new_pod_waits_until_every_way_is_open_and_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
