@@ -11,7 +11,7 @@ from typing import Any
 
 from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UNKNOWN
 
-CELL, LEFT, TOP, MARGIN = 46, 190, 150, 16
+CELL, LEFT, TOP, MARGIN = 46, 190, 176, 16
 """Pixels: a cell's side, room for the rows' and the columns' names, and around everything."""
 LEGEND, KEY = 54, 190
 COLOURS = {
