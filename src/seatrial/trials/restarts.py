@@ -26,6 +26,8 @@ GRACE_SECONDS = 5
 """What a copy gets to end. A frozen process uses all of it up, whatever it is, and is killed then."""
 LATE_SECONDS = 15.0
 """How much longer than allowed is waited for a restart, so that the message can say how late it was."""
+RESTART_SECONDS = 30.0
+"""How long the kubelet may take from the killing of a container to the start of the next one."""
 CATCH_SECONDS = 60
 """How long a copy's container may take to start."""
 THRESHOLD, PERIOD = 3, 10
@@ -132,15 +134,29 @@ def _delayed(world: World, pod: str, container: str, pid: int, delay: float) -> 
     seen: dict[str, Any] = {"started": bool(status.get("started")) and not status.get("restartCount"), "ready": None, "why": ""}
     thawed = time.monotonic()
     seen["frozen"] = round(thawed - began, 1)
-    if not status.get("restartCount"):
-        signal_container(world.cluster, pid, "CONT")
-        if not _wait(kube, namespace, settled, copies.READY_SECONDS):
-            seen["why"] = f"not Ready {copies.READY_SECONDS:g} s after it"
+    thaws = not status.get("restartCount") and thaw(world, pid, restarted)
+    if thaws and not _wait(kube, namespace, settled, copies.READY_SECONDS):
+        seen["why"] = f"not Ready {copies.READY_SECONDS:g} s after it"
     now = kube.read("Pod", pod, namespace)
     restarts = int(_status(now, container).get("restartCount", 0))
     if now is not None and live.is_ready(now) and not restarts:
         seen["ready"] = round(time.monotonic() - thawed, 1)
     return {**seen, "restarts": restarts, "killed": _killings(kube, namespace, pod)}
+
+
+def thaw(world: World, pid: int, restarted: Callable[[dict[str, Object]], bool | None]) -> bool:
+    """Let a frozen container go; False where the kubelet has just killed it.
+
+    Raises:
+        ClusterError: it could not be let go, and was not restarted either.
+    """
+    try:
+        signal_container(world.cluster, pid, "CONT")
+    except ClusterError:
+        if not _wait(world.kube, world.app.namespace, restarted, RESTART_SECONDS):
+            raise
+        return False
+    return True
 
 
 def _status(pod: Mapping[str, Any] | None, container: str) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Judges of what the kubelet restarts: a slow start, a hung process, and pods whose database is away."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from seatrial.trials.restarts import budget_of, judge_hung, judge_patience, judge_slow_start
+from seatrial.errors import ClusterError
+from seatrial.tools.kube import WaitTimeout
+from seatrial.trials.restarts import budget_of, judge_hung, judge_patience, judge_slow_start, thaw
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -108,3 +111,23 @@ def test_an_outage_that_was_too_short_tells_nothing(recorded: Recorded) -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "away for 20.0 s only, not for 45 s" in verdict.reason
     assert judge_patience({"outage": None}).outcome is Outcome.NOT_APPLICABLE
+
+
+def world(signalled: int, restarts: bool) -> Any:
+    """Whose node takes or refuses a signal, and where the container is restarted or not."""
+
+    def wait(*arguments: Any, **options: Any) -> bool:
+        if not restarts:
+            raise WaitTimeout("waited")
+        return True
+
+    done = SimpleNamespace(returncode=signalled, stdout="1" if signalled == 0 else "", output="")
+    cluster = SimpleNamespace(node_exec=lambda argv, seconds: done)
+    return SimpleNamespace(cluster=cluster, kube=SimpleNamespace(wait=wait), app=SimpleNamespace(namespace="shop"))
+
+
+def test_a_container_that_was_killed_in_the_last_moment_has_been_restarted() -> None:
+    assert thaw(world(0, restarts=False), 41, lambda known: None)
+    assert not thaw(world(3, restarts=True), 41, lambda known: None)
+    with pytest.raises(ClusterError, match="SIGCONT could not be sent"):
+        thaw(world(3, restarts=False), 41, lambda known: None)
