@@ -147,4 +147,20 @@ FAULTS: tuple[Sabotage, ...] = (
         ),
         beside=("M2-SVC-02", "M4-ING-01"),
     ),
+    Sabotage(
+        name="slow-to-be-ready",
+        milestone=5,
+        description="The model's readiness is not asked in its first 70 s: each restart is an outage of as long.",
+        criterion="M5-HEAL-01",
+        says="model: Pod",
+        edits=(
+            Edit(
+                f"{CHART}/model/deployment.yaml",
+                '{{- include "todo-app.httpProbe" .Values.model.probes.readiness | nindent 12 }}',
+                '{{- include "todo-app.httpProbe" .Values.model.probes.readiness | nindent 12 }}\n'
+                "            initialDelaySeconds: 70",
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
 )

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import (
-    APP,
-    BACKEND,
-    DATABASE_SERVICE,
-    FRONTEND,
-    FRONTEND_BUDGET,
-    FRONTEND_SERVICE,
-    HELPERS,
-    PAGES,
-    POLICIES,
-)
+from seatrial.sabotage.live.places import APP, BACKEND, DATABASE_SERVICE, FRONTEND, FRONTEND_BUDGET, HELPERS, PAGES, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -105,7 +95,7 @@ FAULTS: tuple[Sabotage, ...] = (
         milestone=5,
         description="Each request is logged with the token that it showed: whoever reads logs can act as any user.",
         criterion="M5-LOG-02",
-        says="a bearer token of nobody",
+        says="token in",
         edits=(
             Edit(
                 f"{APP}/observe.py",
@@ -207,21 +197,6 @@ FAULTS: tuple[Sabotage, ...] = (
         ),
         consequences=("M4-PDB-01",),
         beside=("M2-SVC-02", "M2-SVC-03", "M4-PDB-01"),
-    ),
-    Sabotage(
-        name="asked-before-they-listen",
-        milestone=5,
-        description="The frontend's Service publishes pods that are not ready: who comes back is asked before it listens.",
-        criterion="M5-HEAL-01",
-        says="requests failed",
-        edits=(
-            Edit(
-                FRONTEND_SERVICE,
-                "  type: {{ .Values.frontend.service.type }}\n",
-                "  type: {{ .Values.frontend.service.type }}\n  publishNotReadyAddresses: true\n",
-            ),
-        ),
-        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
         name="tokens-of-another-key",
