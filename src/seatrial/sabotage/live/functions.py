@@ -10,6 +10,7 @@ from seatrial.sabotage.live.places import (
     BACKEND_SERVICE,
     DATABASE,
     PAGES,
+    POLICIES,
     TEST_POD,
     VALUES,
 )
@@ -230,5 +231,20 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="every-route-by-udp-too",
+        milestone=4,
+        description="Every route is open by UDP as well: whoever is inside has a way that nobody declared, and nobody watches.",
+        criterion="M4-NP-02",
+        says="by UDP",
+        edits=(
+            Edit(
+                POLICIES,
+                '(dict "port" (get $ports .to) "protocol" "TCP")',
+                '(dict "port" (get $ports .to) "protocol" "TCP") (dict "port" (get $ports .to) "protocol" "UDP")',
+            ),
+        ),
+        beside=("M2-SVC-02", "M4-NP-01"),
     ),
 )
