@@ -82,7 +82,7 @@ def observe_outward(world: World) -> dict[str, Any]:
                     with network.allow_all(kube, app.namespace):
                         control = network.settled(asked, lambda cell: True)
                         rounds = {"off": survival.look(world, "without")}
-                    found = network.settled(asked, lambda cell: cell[1].startswith(OWN))
+                    found = network.settled_without(asked, lambda cell: cell[1].startswith(OWN))
                     restarts = [survival.restarts(world)]
                     rounds["on"] = survival.look(world, "within")
                     restarts.append(survival.restarts(world))

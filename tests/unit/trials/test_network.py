@@ -230,3 +230,19 @@ def test_a_job_that_is_not_rendered_is_said(recorded: Recorded) -> None:
     verdict = judge_matrix({**recorded("network"), "unrendered": ["late"]})
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "no Job or CronJob with the labels of jobs.late" in verdict.reason
+
+
+def test_what_passed_by_the_policy_that_has_gone_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(network, "EFFECT_SECONDS", 0.05)
+    rounds: list[Any] = []
+
+    def probe(only: Any) -> dict[str, Reach]:
+        """The declared way is cut, and the policy that opened everything is in force for one round more."""
+        rounds.append(only)
+        found = Reach("reached" if len(rounds) == 1 else "denied", "")
+        return {cell: found for cell in ("declared", "undeclared") if only is None or cell in only}
+
+    found = network.settled_without(probe, lambda cell: cell == "declared")
+    assert {cell: reach.outcome for cell, reach in found.items()} == {"declared": "denied", "undeclared": "denied"}
+    assert rounds[:3] == [None, {"undeclared"}, {"declared"}]
