@@ -30,19 +30,24 @@ def observe(world: World, autoscalers: Mapping[str, Object]) -> dict[str, Any]:
 
     Returns:
         ``window`` (seconds), ``own`` (component -> the autoscaler's own window), ``timeline`` (``seconds`` from the end of the
-        load, ``component``, ``min``, ``current``, ``desired``), ``left`` (whether all pods beyond the minimum are gone),
-        ``traffic`` (see :func:`seatrial.trials.client.summary`), ``limits``.
+        load, ``component``, ``min``, ``current``, ``desired``), ``watched`` (seconds), ``left`` (whether the pods beyond the
+        minimum are gone, of autoscalers that are back at it), ``traffic`` (see :func:`seatrial.trials.client.summary`),
+        ``limits``.
     """
     kube, namespace = world.kube, world.app.namespace
     names = ("returned", "failed_requests", "direction_changes")
     limits = {name: float(world.limit("M4-HPA-04", name)) for name in names}
     window = int(world.window("M4-HPA-04", "stabilisation"))
     with _windows(kube, namespace, autoscalers, window) as own, edge.client(world) as client:
+        began = time.monotonic()
         timeline = _watch_fall(kube, namespace, autoscalers, limits["returned"])
-        left = _await_leaving(world, autoscalers)
+        watched = round(time.monotonic() - began, 1)
+        last = {state["component"]: state for state in timeline}
+        left = _await_leaving(world, {name: item for name, item in autoscalers.items() if name in last and _is_back(last[name])})
     return {
         "window": window,
         "own": own,
+        "watched": watched,
         "timeline": timeline,
         "left": left,
         "traffic": client.traffic(),
@@ -82,7 +87,7 @@ def window_of(autoscaler: Object) -> int:
 
 
 def _watch_fall(kube: Kube, namespace: str, autoscalers: Mapping[str, Object], timeout: float) -> list[dict[str, Any]]:
-    """Every state of the autoscalers until all of them are at their minimum."""
+    """Every state of the autoscalers until all of them are at their minimum, or those that are not may take nothing away."""
     began, components = time.monotonic(), {item["metadata"]["name"]: name for name, item in autoscalers.items()}
     timeline: list[dict[str, Any]] = []
     last: dict[str, dict[str, Any]] = {}
@@ -93,9 +98,15 @@ def _watch_fall(kube: Kube, namespace: str, autoscalers: Mapping[str, Object], t
             if last.get(name) != state:
                 last[name] = state
                 timeline.append({"seconds": round(time.monotonic() - began, 1), **state})
-        if len(last) == len(components) and all(map(_is_back, last.values())):
+        waiting = [name for name in components if name not in last or not _is_back(last[name])]
+        if all(name in known and _takes_nothing_away(known[name]) for name in waiting):
             break
     return timeline
+
+
+def _takes_nothing_away(autoscaler: Object) -> bool:
+    down = (autoscaler["spec"].get("behavior") or {}).get("scaleDown") or {}
+    return down.get("selectPolicy") == "Disabled"
 
 
 def _is_back(state: Mapping[str, Any]) -> bool:
@@ -143,9 +154,9 @@ def judge_fall(seen: Mapping[str, Any]) -> Verdict:
             continue
         returned = returned_after(states)
         if returned is None:
-            found = f"{states[-1]['desired'] if states else 'no state'} replicas wanted {limits['returned']:g} s after the load"
-            mend = "See its behavior.scaleDown, and what its metrics say at rest"
-            faults.append(Fault(subject, found, f"{entry['min']} within that time", mend))
+            found = f"{states[-1]['desired'] if states else 'no state'} replicas wanted {fall['watched']:g} s after the load"
+            mend = "See its behavior.scaleDown (selectPolicy, policies), and what its metrics say at rest"
+            faults.append(Fault(subject, found, f"{entry['min']} within {limits['returned']:g} s", mend))
         changes = direction_changes(wanted)
         if changes > limits["direction_changes"]:
             found = f"{changes} changes of direction: {' -> '.join(map(str, wanted))}"

@@ -29,6 +29,7 @@ def seen(*fall: dict[str, Any], rise: tuple[int, ...] = (2, 3), **changes: Any) 
         "fall": {
             "window": 15,
             "own": {"backend": 15},
+            "watched": 600.0,
             "timeline": list(fall or [state(0.0, 3), state(40.0, 2, 3), state(42.0, 2)]),
             "left": True,
             "traffic": answers(),
@@ -48,7 +49,7 @@ def test_back_at_rest_and_nobody_noticed():
     ("observed", "says"),
     [
         (seen(state(0.0, 3), state(590.0, 3)), "HorizontalPodAutoscaler todo-app-backend: found 3 replicas wanted 600 s after"),
-        (seen(state(0.0, 3), state(40.0, 2, 3)), "found 2 replicas wanted 600 s after the load, wanted 2 within that time"),
+        (seen(state(0.0, 3), state(40.0, 2, 3)), "found 2 replicas wanted 600 s after the load, wanted 2 within 600 s"),
         (
             seen(state(0.0, 3), state(20.0, 2), state(40.0, 3), state(60.0, 2)),
             "found 3 changes of direction: 2 -> 3 -> 3 -> 2 -> 3 -> 2, wanted at most 2",
@@ -106,3 +107,30 @@ def test_windows_are_as_long_as_asked_for_and_then_again_as_they_were():
         assert kube.patches == [(kind, "hpa-long", 15), (kind, "hpa-none", 15)]
         raise RuntimeError
     assert kube.patches[2:] == [(kind, "hpa-long", 60), (kind, "hpa-none", None)]
+
+
+def autoscaler(name: str, desired: int, **down: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"scaleTargetRef": {"name": name}, "minReplicas": 2, "maxReplicas": 3, "behavior": {"scaleDown": down}},
+        "status": {"currentReplicas": desired, "desiredReplicas": desired},
+    }
+
+
+@pytest.mark.parametrize(("down", "looks"), [({}, 3), ({"selectPolicy": "Disabled"}, 2)])
+def test_what_may_take_nothing_away_is_not_waited_for(down: dict[str, Any], looks: int):
+    seen: list[int] = []
+
+    def watch(kind: str, namespace: str, *, timeout: float) -> Any:
+        for number, desired in enumerate((3, 2, 2)):
+            seen.append(number)
+            yield {"web": autoscaler("web", desired), "api": autoscaler("api", 3, **down)}
+
+    kube: Any = type("Kube", (), {"watch": staticmethod(watch)})()
+    components = {"frontend": autoscaler("web", 3), "backend": autoscaler("api", 3, **down)}
+    timeline = scalein._watch_fall(kube, "shop", components, 600.0)
+    assert len(seen) == looks
+    assert [(state["component"], state["desired"]) for state in timeline if state["component"] == "frontend"] == [
+        ("frontend", 3),
+        ("frontend", 2),
+    ]

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import (
-    APP,
-    BACKEND,
-    BACKEND_BUDGET,
-    BACKEND_SCALER,
-    CHART,
-    FRONTEND,
-    FRONTEND_SERVICE,
-    HELPERS,
-    INGRESS,
-    POLICIES,
-)
+from seatrial.sabotage.live.cold_start import COLD_START
+from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_BUDGET, BACKEND_SCALER, CHART, HELPERS, INGRESS, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -138,19 +128,12 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M2-SVC-03", "M2-DEP-05"),
     ),
     Sabotage(
-        name="stops-while-it-is-still-asked",
+        name="ready-too-soon",
         milestone=5,
-        description="A leaving frontend stops serving first, while its Service still sends it requests.",
+        description="A new backend is ready before it can serve: whenever there are more of them, users get errors.",
         criterion="M5-SCALE-01",
         says="requests failed",
-        edits=(
-            Edit(FRONTEND_SERVICE, "spec:\n  type:", "spec:\n  publishNotReadyAddresses: true\n  type:"),
-            Edit(
-                FRONTEND,
-                "sleep:\n                seconds: {{ .Values.frontend.rollout.preStopSeconds }}",
-                "exec:\n                command: [node, -e, \"process.kill(1, 'SIGTERM'); setTimeout(() => {}, 5000)\"]",
-            ),
-        ),
+        edits=COLD_START,
         beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_SERVICE, CHART
+from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_SCALER, CHART
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -117,17 +117,16 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M4-APP-01", "M4-APP-05"),
     ),
     Sabotage(
-        name="stops-while-it-is-still-called",
+        name="only-ever-more",
         milestone=4,
-        description="A leaving backend stops serving first, while it is still called: every fall of the load loses requests.",
+        description="The autoscaler may not take pods away: after the first crowd the maximum runs for good.",
         criterion="M4-HPA-04",
-        says="requests failed",
+        says="HorizontalPodAutoscaler todo-app-backend: found 3 replicas wanted",
         edits=(
-            Edit(BACKEND_SERVICE, "  type: ClusterIP\n", "  type: ClusterIP\n  publishNotReadyAddresses: true\n"),
             Edit(
-                BACKEND,
-                "sleep:\n                seconds: {{ .Values.backend.rollout.preStopSeconds }}",
-                'exec:\n                command: [python, -c, "import os, time; os.kill(1, 15); time.sleep(5)"]',
+                BACKEND_SCALER,
+                "    scaleDown:\n      stabilizationWindowSeconds:",
+                "    scaleDown:\n      selectPolicy: Disabled\n      stabilizationWindowSeconds:",
             ),
         ),
         beside=("M2-SVC-02", "M4-HPA-02"),

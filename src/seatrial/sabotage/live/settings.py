@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND, DATABASE_SERVICE, FRONTEND, FRONTEND_BUDGET, HELPERS, PAGES, POLICIES
+from seatrial.sabotage.live.cold_start import COLD_START
+from seatrial.sabotage.live.places import APP, BACKEND, DATABASE_SERVICE, FRONTEND, HELPERS, PAGES, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -183,20 +184,13 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
-        name="budget-that-blocks-every-drain",
+        name="replaced-by-what-cannot-serve",
         milestone=4,
-        description="The frontend's budget keeps as many pods as there are: no node can ever be drained.",
+        description="A new backend is ready before it can serve: the budget counts it, and a drain takes the one that could.",
         criterion="M4-PDB-02",
-        says="evictions of frontend",
-        edits=(
-            Edit(
-                FRONTEND_BUDGET,
-                "minAvailable: {{ .Values.frontend.podDisruptionBudget.minAvailable }}",
-                "minAvailable: 2",
-            ),
-        ),
-        consequences=("M4-PDB-01",),
-        beside=("M2-SVC-02", "M2-SVC-03", "M4-PDB-01"),
+        says="requests failed",
+        edits=COLD_START,
+        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
         name="tokens-of-another-key",
