@@ -94,6 +94,7 @@ FAULTS: tuple[Sabotage, ...] = (
         criterion="M2-NS-01",
         says="PodDisruptionBudget default/todo-app-backend",
         edits=(Edit(BACKEND_BUDGET, "  namespace: {{ .Release.Namespace }}\n", "  namespace: default\n"),),
+        consequences=("M2-DEP-05", "M3-RENDER-05"),
         beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
@@ -110,22 +111,6 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M2-SVC-03"),
-    ),
-    Sabotage(
-        name="port-named-twice",
-        milestone=3,
-        description="The backend's container names its port twice: the API server warns at each install, and nobody reads it.",
-        criterion="M3-RENDER-05",
-        says="duplicate port",
-        edits=(
-            Edit(
-                BACKEND,
-                "            - name: http\n",
-                "            - name: metrics\n              containerPort: {{ .Values.backend.port }}\n"
-                "            - name: http\n",
-            ),
-        ),
-        beside=("M2-SVC-02", "M2-SVC-03", "M2-DEP-05"),
     ),
     Sabotage(
         name="ready-too-soon",

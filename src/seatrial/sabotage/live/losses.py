@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import BACKEND_IMAGE, BACKEND_SCALER, DATABASE, POLICIES
+from seatrial.sabotage.live.places import BACKEND, BACKEND_IMAGE, BACKEND_SCALER, DATABASE, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -56,5 +56,21 @@ FAULTS: tuple[Sabotage, ...] = (
         edits=(Edit(POLICIES, "{{- if .Values.networkPolicy.enabled }}", "{{- if false }}"),),
         consequences=("M4-NP-02",),
         beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-NP-02", "M4-PDB-01"),
+    ),
+    Sabotage(
+        name="port-named-twice",
+        milestone=3,
+        description="The backend's container names its port twice: the API server warns at each install, and nobody reads it.",
+        criterion="M3-RENDER-05",
+        says="duplicate port",
+        edits=(
+            Edit(
+                BACKEND,
+                "            - name: http\n",
+                "            - name: metrics\n              containerPort: {{ .Values.backend.port }}\n"
+                "            - name: http\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-DEP-05"),
     ),
 )
