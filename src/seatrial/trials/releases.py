@@ -302,7 +302,9 @@ def asked_by(rendered: Rendered) -> dict[str, float]:
 def free(kube: Kube) -> dict[str, float]:
     """What the nodes can still be asked for, together: ``cpu`` in cores, ``memory`` in bytes."""
     offered = [node["status"]["allocatable"] for node in kube.find("Node")]
-    pods = [pod for pod in kube.find("Pod") if pod.get("status", {}).get("phase") in ("Running", "Pending")]
+    # A pod that no node has taken asks for nothing there: one of another trial's may wait for more than there is.
+    here = [pod for pod in kube.find("Pod") if pod["spec"].get("nodeName")]
+    pods = [pod for pod in here if pod.get("status", {}).get("phase") in ("Running", "Pending")]
     taken = [workloads.pod_resources({**pod, "kind": "Pod"}, "requests") for pod in pods]
     return {
         "cpu": sum(float(workloads.quantity(each["cpu"])) for each in offered) - sum(each.cpu or 0 for each in taken),

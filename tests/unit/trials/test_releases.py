@@ -228,7 +228,8 @@ def test_what_a_release_asks_for_and_what_is_left() -> None:
     asked = releases.asked_by(rendered(WORKLOADS))
     assert asked == {"cpu": pytest.approx(0.8), "memory": 2.0 * 2**20}
     spec = {"containers": [{"name": "a", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}]}
-    pods = [{"spec": spec, "status": {"phase": phase}} for phase in ("Running", "Pending", "Succeeded")]
+    here = [{"spec": {**spec, "nodeName": "n"}, "status": {"phase": phase}} for phase in ("Running", "Pending", "Succeeded")]
+    pods = [*here, {"spec": spec, "status": {"phase": "Pending"}}]  # no node has taken the last one
     found = {"Node": [{"status": {"allocatable": {"cpu": "2", "memory": "4Gi"}}}], "Pod": pods}
     kube: Any = SimpleNamespace(find=found.__getitem__)
     assert releases.free(kube) == {"cpu": pytest.approx(1.0), "memory": 2.0 * 2**30}
