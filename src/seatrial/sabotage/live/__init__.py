@@ -17,8 +17,8 @@ ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
     "doors": doors.FAULTS,
     "functions": functions.FAULTS,
     "settings": settings.FAULTS,
-    "edges": edges.FAULTS,
     "repeats": repeats.FAULTS,
     "losses": losses.FAULTS,
+    "edges": edges.FAULTS,  # the last one: it leaves something in the namespace default
 }
 LIVE: tuple[Sabotage, ...] = tuple(replace(fault, live=True, round=name) for name, faults in ROUNDS.items() for fault in faults)

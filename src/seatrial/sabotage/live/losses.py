@@ -36,7 +36,7 @@ FAULTS: tuple[Sabotage, ...] = (
             Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
         ),
         consequences=("M2-DB-01",),
-        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
     ),
     Sabotage(
         name="more-than-the-node-holds",
@@ -45,7 +45,7 @@ FAULTS: tuple[Sabotage, ...] = (
         criterion="M2-CLUSTER-06",
         says="at full scale",
         edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 300"),),
-        beside=("M2-NS-01", "M2-SVC-03"),
+        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
         name="everybody-may-talk",
@@ -60,9 +60,9 @@ FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
         name="port-named-twice",
         milestone=3,
-        description="The backend's container names its port twice: the API server warns at each install, and nobody reads it.",
+        description="The backend's container names its port twice: a client creates it, the server refuses to apply it.",
         criterion="M3-RENDER-05",
-        says="duplicate port",
+        says="typed patch",
         edits=(
             Edit(
                 BACKEND,
@@ -71,6 +71,7 @@ FAULTS: tuple[Sabotage, ...] = (
                 "            - name: http\n",
             ),
         ),
-        beside=("M2-SVC-02", "M2-SVC-03", "M2-DEP-05"),
+        consequences=("M2-DEP-05",),
+        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
 )
