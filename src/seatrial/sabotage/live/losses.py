@@ -11,12 +11,12 @@ FAULTS: tuple[Sabotage, ...] = (
         milestone=1,
         description="A step of the backend's build fails and is let go on: what it was for is missing in the image.",
         criterion="M1-IMG-01",
-        says="the log line",
+        says="Traceback",
         edits=(
             Edit(
                 f"{BACKEND_IMAGE}/Dockerfile",
                 "unchecked-hash /opt/venv/lib app\n",
-                "unchecked-hash /opt/venv/lib app && (python -m app.translations || true)\n",
+                "unchecked-hash /opt/venv/lib app && (python -c 'import translations' || true)\n",
             ),
         ),
         beside=("M1-RUN-01", "M1-RUN-02"),
@@ -55,7 +55,7 @@ FAULTS: tuple[Sabotage, ...] = (
         says="default",
         edits=(Edit(POLICIES, "{{- if .Values.networkPolicy.enabled }}", "{{- if false }}"),),
         consequences=("M4-NP-02",),
-        beside=("M2-DEP-01", "M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-NP-02", "M4-PDB-01"),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-PDB-01"),
     ),
     Sabotage(
         name="port-named-twice",
