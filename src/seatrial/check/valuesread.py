@@ -20,7 +20,7 @@ from seatrial.discovery.tree import text_of
 from seatrial.discovery.valuesread import Path_, Reading
 from seatrial.errors import Place, SeatrialError
 from seatrial.wiring.finding import Finding, Group
-from seatrial.wiring.rule import both
+from seatrial.wiring.rule import so_do
 
 NO_EFFECT = Rule(
     "V-NO-EFFECT",
@@ -72,9 +72,7 @@ def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
                 else:
                     yield finding
         for first, *rest in without.values():  # who mends the template, or knows that the key is wrong, mends every file
-            more = [_file_name(chart, each.place.path) for each in rest]
-            also = f", and so {'does' if len(more) == 1 else 'do'} {both(more)}" if more else ""
-            yield replace(first, what=f"{first.what}{also}")
+            yield replace(first, what=first.what + so_do([_file_name(chart, each.place.path) for each in rest]))
     known = {leaf.path for found in given.values() for leaf in found}
     below = {leaf.path for file in _below(chart) for leaf in _leaves(file)}
     shown = _commented(files)

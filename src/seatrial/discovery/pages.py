@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from seatrial.discovery.dockerfiles import FoundDockerfile, copied, covers
@@ -61,6 +62,7 @@ _PIPELINES = re.compile(
 """What builds images, or changes files before or after."""
 _BUILDS = re.compile(r"\b(?:build|generate|export|start|serve|dev|vite|ng|next|nuxt|parcel|webpack|react-scripts)\b")
 """What makes pages of scripts, or serves them as they are being developed."""
+_RUNS = ("RUN", "CMD", "ENTRYPOINT")
 _CHANGES = re.compile(r"\b(?:sed|envsubst|perl|awk|replace)\b")
 
 
@@ -101,7 +103,8 @@ class _Context:
         start = tree.name(found.context)
         prefix = "" if start == "." else f"{start}/"
         ignore = found.ignored()
-        sources = {source for stage in file.stages for each in stage.instructions for source in copied(each, file.args)}
+        self.instructions = tuple(each for stage in file.stages for each in stage.instructions)
+        sources = {source for each in self.instructions for source in copied(each, file.args)}
         inside = (name[len(prefix) :] for name in tree.own if name.startswith(prefix))
         self.names = tuple(
             name
@@ -109,11 +112,8 @@ class _Context:
             if _matters(name) and any(covers(source, name) for source in sources) and not ignore.ignores(name)
         )
         self.packages = {str(PurePosixPath(name).parent): self._package(name) for name in self.names if name.endswith(PACKAGE)}
-        self.told = "\n".join(each.value for stage in file.stages for each in stage.instructions)
-        runs = (
-            each.value for stage in file.stages for each in stage.instructions if each.keyword in ("RUN", "CMD", "ENTRYPOINT")
-        )
-        self.builds = any(_BUILDS.search(value) for value in runs)
+        self.told = "\n".join(each.value for each in self.instructions)
+        self.builds = any(_BUILDS.search(each.value) for each in self.instructions if each.keyword in _RUNS)
         self.pages = self._pages()
 
     def _package(self, name: str) -> frozenset[str]:
@@ -163,7 +163,13 @@ class _Context:
         wanted = re.compile(rf"['\"/]{re.escape(path.parent.name if path.stem == 'index' else path.stem)}(?:\.\w+)?['\"?]")
         return (text for other, text in self.pages.items() if other != name and wanted.search(text))
 
-    def settings(self) -> dict[str, tuple[str, Place]]:
+    @cached_property
+    def scripts(self) -> tuple[Script, ...]:
+        """The pages as scripts, in their order."""
+        return tuple(Script(text, page=name.endswith(_MARKUP)) for name, text in self.pages.items())
+
+    @cached_property
+    def settings(self) -> Mapping[str, tuple[str, Place]]:
         """Variables that files in the context set when pages are built."""
         found: dict[str, tuple[str, Place]] = {}
         for last in reversed(_BUILT_ENV):
@@ -176,26 +182,24 @@ class _Context:
 
     def sets(self, variable: str) -> bool:
         """Whether the Dockerfile, or anything that builds images, speaks of a variable."""
-        spoken = re.compile(rf"(?<!\w){re.escape(variable)}(?!\w)")
-        return spoken.search(self.told) is not None or self.pipelines_set(variable)
+        return _speaks_of(self.told, variable) or self.pipelines_set(variable)
 
     def pipelines_set(self, variable: str) -> bool:
         """Whether anything that builds images speaks of a variable."""
-        return any(re.search(rf"(?<!\w){re.escape(variable)}(?!\w)", text) for text in self._pipelines())
+        return any(_speaks_of(text, variable) for text in self._pipelines)
 
     def changes(self, address: str) -> bool:
         """Whether something puts another address in the place of one: ``sed -i s,http://localhost:8000,$API,``."""
         host = re.escape(address.partition("://")[2])
         return any(
             _CHANGES.search(line) and re.search(host, line)
-            for text in (self.told, *self._pipelines())
+            for text in (self.told, *self._pipelines)
             for line in text.splitlines()
         )
 
-    def _pipelines(self) -> Iterator[str]:
-        for name in self.tree.own:
-            if _PIPELINES.fullmatch(name):
-                yield text_of(self.tree.root / name) or ""
+    @cached_property
+    def _pipelines(self) -> tuple[str, ...]:
+        return tuple(text_of(self.tree.root / name) or "" for name in self.tree.own if _PIPELINES.fullmatch(name))
 
 
 def _written(context: _Context) -> Iterator[PageCall]:
@@ -203,13 +207,14 @@ def _written(context: _Context) -> Iterator[PageCall]:
     if not any(LOOPBACK.search(text) for text in context.pages.values()):
         return
     names = list(context.pages)
-    settings = context.settings()
-    for call in calls(_scripts(context)):
+    for call in calls(context.scripts):
         public = any(_PUBLIC.fullmatch(variable) for variable in call.variables)
         callers = [name for name in (names[at] for at in call.callers) if context.is_used(name)]
         if not callers or not (public or any(context.is_browsers(name) for name in callers)):
             continue
-        if any(variable in settings or context.sets(variable) for variable in call.variables) or context.changes(call.address):
+        if any(variable in context.settings or context.sets(variable) for variable in call.variables) or context.changes(
+            call.address
+        ):
             continue
         yield PageCall(call.address, Place(context.folder / names[call.script], call.line), call.variables)
 
@@ -217,23 +222,22 @@ def _written(context: _Context) -> Iterator[PageCall]:
 def _set(context: _Context) -> Iterator[PageCall]:
     """Variables of the build that are set to such an address, and that pages call."""
     given: dict[str, tuple[str, Place, bool]] = {}
-    for name, (value, place) in context.settings().items():
+    for name, (value, place) in context.settings.items():
         if not context.sets(name):
             given[name] = (value, place, False)
-    for stage in context.file.stages:
-        for each in stage.instructions:
-            if each.keyword in ("ARG", "ENV"):
-                for match in re.finditer(rf"({_PUBLIC.pattern})[= ][\"']?([^\s\"']+)", each.value):
-                    if not match[2].startswith("$"):  # ENV NAME=$NAME hands on what ARG is given
-                        given[match[1]] = (match[2], Place(context.file.path, each.line), each.keyword == "ARG")
+    for each in context.instructions:
+        if each.keyword in ("ARG", "ENV"):
+            for match in re.finditer(rf"({_PUBLIC.pattern})[= ][\"']?([^\s\"']+)", each.value):
+                if not match[2].startswith("$"):  # ENV NAME=$NAME hands on what ARG is given
+                    given[match[1]] = (match[2], Place(context.file.path, each.line), each.keyword == "ARG")
     for name, (value, place, default) in given.items():
         found = LOOPBACK.match(value) if _PUBLIC.fullmatch(name) else None
-        if found and not context.pipelines_set(name) and reads(_scripts(context), name):
+        if found and not context.pipelines_set(name) and reads(context.scripts, name):
             yield PageCall(found[0], place, setting=name, default=default)
 
 
-def _scripts(context: _Context) -> Sequence[Script]:
-    return [Script(text, page=name.endswith(_MARKUP)) for name, text in context.pages.items()]
+def _speaks_of(text: str, variable: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(variable)}(?!\w)", text) is not None
 
 
 def _matters(name: str) -> bool:

@@ -43,7 +43,7 @@ def observe(world: World, autoscalers: Mapping[str, Object]) -> dict[str, Any]:
         timeline = _watch_fall(kube, namespace, autoscalers, limits["returned"])
         watched = round(time.monotonic() - began, 1)
         last = {state["component"]: state for state in timeline}
-        left = _await_leaving(world, {name: item for name, item in autoscalers.items() if name in last and _is_back(last[name])})
+        left = _await_leaving(world, {name: state["min"] for name, state in last.items() if _is_back(state)})
     return {
         "window": window,
         "own": own,
@@ -58,7 +58,8 @@ def observe(world: World, autoscalers: Mapping[str, Object]) -> dict[str, Any]:
 @contextmanager
 def _windows(kube: Kube, namespace: str, autoscalers: Mapping[str, Object], seconds: int) -> Iterator[dict[str, int]]:
     """Each autoscaler's window for scaling down is so long for the length of a block; yields what they were, by component."""
-    own = {name: window_of(item) for name, item in autoscalers.items()}
+    named = {name: _down(item).get("stabilizationWindowSeconds") for name, item in autoscalers.items()}
+    own = {name: DEFAULT_WINDOW if window is None else int(window) for name, window in named.items()}
     changed = {name: item["metadata"]["name"] for name, item in autoscalers.items() if own[name] != seconds}
     try:
         for name in changed.values():
@@ -66,7 +67,7 @@ def _windows(kube: Kube, namespace: str, autoscalers: Mapping[str, Object], seco
         yield own
     finally:
         for component, name in changed.items():
-            kube.patch("HorizontalPodAutoscaler", name, namespace, _window(_named(autoscalers[component])))
+            kube.patch("HorizontalPodAutoscaler", name, namespace, _window(named[component]))
 
 
 def _window(seconds: int | None) -> dict[str, Any]:
@@ -74,16 +75,9 @@ def _window(seconds: int | None) -> dict[str, Any]:
     return {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": seconds}}}}
 
 
-def _named(autoscaler: Object) -> int | None:
-    down = (autoscaler["spec"].get("behavior") or {}).get("scaleDown") or {}
-    seconds: int | None = down.get("stabilizationWindowSeconds")
-    return seconds
-
-
-def window_of(autoscaler: Object) -> int:
-    """Seconds of lower demand before an autoscaler takes pods away."""
-    named = _named(autoscaler)
-    return DEFAULT_WINDOW if named is None else named
+def _down(autoscaler: Object) -> Mapping[str, Any]:
+    """What an autoscaler says of taking pods away."""
+    return (autoscaler["spec"].get("behavior") or {}).get("scaleDown") or {}
 
 
 def _watch_fall(kube: Kube, namespace: str, autoscalers: Mapping[str, Object], timeout: float) -> list[dict[str, Any]]:
@@ -99,26 +93,20 @@ def _watch_fall(kube: Kube, namespace: str, autoscalers: Mapping[str, Object], t
                 last[name] = state
                 timeline.append({"seconds": round(time.monotonic() - began, 1), **state})
         waiting = [name for name in components if name not in last or not _is_back(last[name])]
-        if all(name in known and _takes_nothing_away(known[name]) for name in waiting):
+        if all(name in known and _down(known[name]).get("selectPolicy") == "Disabled" for name in waiting):
             break
     return timeline
-
-
-def _takes_nothing_away(autoscaler: Object) -> bool:
-    down = (autoscaler["spec"].get("behavior") or {}).get("scaleDown") or {}
-    return down.get("selectPolicy") == "Disabled"
 
 
 def _is_back(state: Mapping[str, Any]) -> bool:
     return bool(state["desired"] == state["current"] == state["min"])
 
 
-def _await_leaving(world: World, autoscalers: Mapping[str, Object]) -> bool:
-    """Wait until each component has no more pods than its autoscaler's minimum, leaving ones included; False: not in time."""
+def _await_leaving(world: World, least: Mapping[str, int]) -> bool:
+    """Wait until components have no more pods than that, leaving ones included; False: not in time."""
 
     def gone(known: dict[str, Object]) -> bool | None:
         mine = [live.component_of(world.app, pod) for pod in known.values() if live.is_of_app(world.app, pod)]
-        least = {name: int(item["spec"].get("minReplicas") or 1) for name, item in autoscalers.items()}
         return True if all(mine.count(name) <= count for name, count in least.items()) else None
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from seatrial.chart.objects import ChartObject
@@ -108,6 +108,11 @@ def name_of(edge: Edge) -> str:
 def held_by(edge: Edge) -> str:
     """What holds a reference: ``variable API_URL``."""
     return f"{edge.source.sort} {name_of(edge)}"
+
+
+def so_do(others: Sequence[str]) -> str:
+    """That others do the same, as the end of a sentence: ", and so does a"; empty for none."""
+    return f", and so {'does' if len(others) == 1 else 'do'} {both(others)}" if others else ""
 
 
 def either(names: Iterable[str]) -> str:

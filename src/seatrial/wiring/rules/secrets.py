@@ -14,7 +14,7 @@ from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
 from seatrial.wiring.links.calls import PUBLIC
 from seatrial.wiring.reading import dig, text
-from seatrial.wiring.rule import Hit, both, rule
+from seatrial.wiring.rule import Hit, rule, so_do
 from seatrial.wiring.variables import Environment, Variable, expanded
 
 _SHOWN_ON_PURPOSE = re.compile(r"FIREBASE|MAPS|ALGOLIA|RECAPTCHA|TURNSTILE|SENTRY|POSTHOG|MAPBOX|SEARCH|ANALYTICS|CSRF")
@@ -53,8 +53,7 @@ def literal(graph: Graph) -> Iterator[Hit]:
     for each in (*_variables(graph), *_keys(graph)):
         told.setdefault(each.value.strip(), []).append(each)
     for first, *others in told.values():  # one secret is one finding, however many hold it
-        more = [f"{each.holder} of {each.item.subject}" for each in others]
-        also = f", and so {'does' if len(more) == 1 else 'do'} {both(more)}" if more else ""
+        also = so_do([f"{each.holder} of {each.item.subject}" for each in others])
         yield Hit(first.item, first.path, f"{first.holder}{first.container} holds a secret in plain text{also}", consequence)
 
 
