@@ -186,7 +186,7 @@ class MinikubeCluster:
         Raises:
             ClusterError: it does not run.
         """
-        shutil.copy2(self.minikube.profile_folder(self.name) / "kubeconfig", self.kubeconfig)
+        shutil.copy2(self._home.kubeconfig(self.name), self.kubeconfig)
         with self._step("API server"):
             self.kube = Kube(self.kubeconfig, self.context)
             try:
@@ -455,7 +455,7 @@ class MinikubeCluster:
         self._release()
 
     def _keep(self) -> None:
-        kept = shutil.copy2(self.kubeconfig, self.minikube.profile_folder(self.name) / "kubeconfig")
+        kept = shutil.copy2(self.kubeconfig, self._home.kubeconfig(self.name))
         facts = {
             "run": self.request.run_id,
             "ports": self.ports,

@@ -77,6 +77,10 @@ class Home:
             ) from error
         return facts
 
+    def kubeconfig(self, profile: str) -> Path:
+        """Of a kept cluster: the user's own one never names it."""
+        return self._profiles / profile / "kubeconfig"
+
     @property
     def _profiles(self) -> Path:
         return self.root / ".minikube" / "profiles"

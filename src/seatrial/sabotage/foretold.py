@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seatrial.check.apis import SERVED
 from seatrial.sabotage.answers import Answers
 from seatrial.sabotage.model import Fault, SabotageError
 from seatrial.tools.helm import RENDER_SECONDS, Helm, LintMessage
@@ -178,6 +179,7 @@ def _render(helm: Helm, chart: Path, root: Path, call: Call) -> str:
             values=[root / name for name in call.values],
             overrides=json.loads(call.overrides),
             kube_version=call.kube_version,
+            api_versions=SERVED,
         )
     except ChartError as error:
         todo = "Write it so that the chart still renders: it is the wiring that must be found broken."

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seatrial.errors import ExitCode, Place, SeatrialError
 
@@ -29,6 +29,25 @@ class Edit:
     file: str
     old: str
     new: str
+
+
+@dataclass(frozen=True)
+class Upset:
+    """A change of the cluster that the rounds share, for the length of its round.
+
+    Attributes:
+        names: the first of these that there is; which it is depends on how the cluster came about.
+        change: merge patch of the object; the whole object where ``back`` is None.
+        back: merge patch that takes it back; None for an object that is made, and removed again.
+        ends: labels of the pods in its namespace that it ends, as a selector.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    change: Mapping[str, Any]
+    back: Mapping[str, Any] | None = None
+    namespace: str | None = None
+    ends: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +126,7 @@ class Sabotage(Fault):
         live: it shows on a cluster only.
         beside: what else is judged with a fault that is live: some criteria that it must leave alone.
         round: live faults of one round are put into one copy, installed once and judged together: none of them hides another.
+        upsets: what is changed of the cluster, beside or in place of the copy's files.
     """
 
     milestone: int
@@ -117,6 +137,7 @@ class Sabotage(Fault):
     live: bool = False
     beside: tuple[str, ...] = ()
     round: str = ""
+    upsets: tuple[Upset, ...] = ()
 
     @property
     def root(self) -> str:

@@ -21,15 +21,16 @@ from rich.console import Console
 from rich.table import Table
 
 from seatrial import process
-from seatrial.errors import ExitCode
+from seatrial.errors import ExitCode, SeatrialError
 from seatrial.gate import from_data
 from seatrial.journal import replay
 from seatrial.run import commit_of
 from seatrial.sabotage import forks, miswirings, tables
 from seatrial.sabotage.checked import judge_all
 from seatrial.sabotage.live import LIVE
-from seatrial.sabotage.model import Fault, Miswiring, Sabotage, SabotageError, chosen
+from seatrial.sabotage.model import Fault, Miswiring, Sabotage, SabotageError, Upset, chosen
 from seatrial.sabotage.static import STATIC
+from seatrial.sabotage.upsets import upset
 from seatrial.verdict import Outcome, Verdict, worst
 
 CATALOGUE: tuple[Sabotage, ...] = (*STATIC, *LIVE)
@@ -224,9 +225,11 @@ def run_all(
         known: results of healthy copies that need not be judged again.
     """
     judged: dict[str, set[str]] = {}
+    changes: dict[str, list[Upset]] = {}
     for fault in faults:
         if fault.live:
             judged.setdefault(fault.copy, set()).update(fault.judged)
+            changes.setdefault(fault.copy, []).extend(fault.upsets)
     results = {**(known or {}), **_run_static({fault.name: fault for fault in faults if not fault.live}, copies)}
     healthy = f"{HEALTHY}-live"
     if judged and healthy not in results:
@@ -238,7 +241,11 @@ def run_all(
             cluster = reuse_cluster or made
             selected = [part for criterion in sorted(criteria) for part in ("--criterion", criterion)]
             option = ["--reuse-cluster", cluster] if cluster else ["--keep-cluster"]
-            results[name] = _run(copies[name], [*option, *selected], LIVE_SECONDS)
+            try:
+                with upset(cluster, changes.get(name, ())):
+                    results[name] = _run(copies[name], [*option, *selected], LIVE_SECONDS)
+            except SeatrialError as error:
+                results[name] = Result({}, 0.0, trouble=f"the cluster could not be changed, or not be changed back: {error}")
             made = made or ("" if reuse_cluster else results[name].cluster)
             if results[name].trouble and not (reuse_cluster or made):
                 break  # without a cluster the others have nothing to say; faults that need the engine alone make none

@@ -69,16 +69,19 @@ def pod_of_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any]
     return pod
 
 
-def watched_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any], *, grace: int) -> Object:
-    """A copy that the kubelet watches as it watches the original: with its startup and liveness probes, and restarted. It is
-    alone in its pod: nobody asks from there, and quotas are small.
+def watched_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any], *, grace: int, helper: bool = False) -> Object:
+    """A copy that the kubelet watches as it watches the original: with its startup and liveness probes, and restarted. Without a
+    helper it is alone in its pod: quotas are small.
 
     Args:
         grace: seconds that it gets to end, in place of what pod and probes say.
+        helper: somebody asks from there.
     """
     pod = pod_of_copy(name, spec, container, {})
     copied = pod["spec"]["containers"][-1]
-    pod["spec"] |= {"restartPolicy": "Always", PROBE_GRACE: grace, "containers": [copied]}
+    pod["spec"] |= {"restartPolicy": "Always", PROBE_GRACE: grace}
+    if not helper:
+        pod["spec"]["containers"] = [copied]
     for kind in ("startupProbe", "livenessProbe"):
         if container.get(kind) is not None:
             copied[kind] = {key: value for key, value in container[kind].items() if key != PROBE_GRACE}

@@ -24,12 +24,15 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 class Database:
     """The application's PostgreSQL, asked by ``psql`` in its own container.
 
+    Args:
+        pod: a copy of its pod, to be asked in its place.
+
     Raises:
         ClusterError: it has no ready pod.
     """
 
-    def __init__(self, kube: Kube, app: App, data: Data) -> None:
-        pods = live.ready_pods(kube, app, data.component)
+    def __init__(self, kube: Kube, app: App, data: Data, pod: Object | None = None) -> None:
+        pods = [pod] if pod is not None else live.ready_pods(kube, app, data.component)
         if not pods:
             raise ClusterError(f"the database {data.component} has no ready pod", todo="See its events and last log lines.")
         self._kube = kube

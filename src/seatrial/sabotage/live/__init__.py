@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seatrial.sabotage.live import containers, doors, edges, functions, losses, repeats, settings
+from seatrial.sabotage.live import capabilities, containers, doors, edges, functions, losses, repeats, settings
 from seatrial.sabotage.model import Sabotage
 
 ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
@@ -19,6 +19,8 @@ ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
     "settings": settings.FAULTS,
     "repeats": repeats.FAULTS,
     "losses": losses.FAULTS,
-    "edges": edges.FAULTS,  # the last one: it leaves something in the namespace default
+    "edges": edges.FAULTS,  # it leaves something in the namespace default
+    "capabilities": capabilities.FAULTS,  # these two leave a cluster behind on which little else could be told
+    "nodes": capabilities.NODES,
 }
 LIVE: tuple[Sabotage, ...] = tuple(replace(fault, live=True, round=name) for name, faults in ROUNDS.items() for fault in faults)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND_IMAGE, FRONTEND_IMAGE, FRONTEND_SCALER, PAGES
+from seatrial.sabotage.live.places import APP, BACKEND_IMAGE, FRONTEND_IMAGE, FRONTEND_SCALER, PAGES, VALUES
 from seatrial.sabotage.model import Edit, Sabotage
 
 ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
 MADE_UP_KEY = "sk-" + "madeupby0seatrial" * 2
 """Put together here, so that who searches this repository for secrets finds none."""
+
+IMAGE_TAG = "repository: todo-chatbot-frontend\n    # Tag of the image; empty takes the chart's appVersion.\n    tag: {tag}\n"
 
 FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
@@ -144,5 +146,17 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="tag-that-moves",
+        milestone=1,
+        description="The frontend's image is called latest: nobody can tell which one runs, and no rollback brings it back.",
+        criterion="M1-IMG-06",
+        says="the tag latest",
+        edits=(
+            Edit("seatrial.yaml", "todo-chatbot-frontend, tag: 0.2.0", "todo-chatbot-frontend, tag: latest"),
+            Edit(VALUES, IMAGE_TAG.format(tag='""'), IMAGE_TAG.format(tag="latest")),
+        ),
+        beside=ALONE,
     ),
 )

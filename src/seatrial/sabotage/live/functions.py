@@ -247,4 +247,17 @@ FAULTS: tuple[Sabotage, ...] = (
         ),
         beside=("M2-SVC-02", "M4-NP-01"),
     ),
+    Sabotage(
+        name="trial-of-something-else",
+        milestone=3,
+        description="The trial's values leave out what the defaults install: it says nothing of what users get.",
+        criterion="M3-CHART-05",
+        says="LimitRange todo-app: found only with the defaults",
+        edits=(
+            Edit(
+                "helm-chart/values-test.yaml", "  deadlineSeconds: 20\n", "  deadlineSeconds: 20\nlimitRange:\n  enabled: false\n"
+            ),
+        ),
+        beside=("M2-SVC-02", "M3-INST-01"),
+    ),
 )

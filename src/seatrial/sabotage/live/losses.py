@@ -23,10 +23,10 @@ FAULTS: tuple[Sabotage, ...] = (
     ),
     Sabotage(
         name="data-dies-with-its-pod",
-        milestone=5,
+        milestone=4,
         description="The database writes to a volume of its pod: what users have entered is gone with the pod.",
-        criterion="M5-RB-01",
-        says="after its pod's deletion",
+        criterion="M4-PERS-01",
+        says="after the database's pod was deleted",
         edits=(
             Edit(
                 DATABASE,
@@ -35,8 +35,8 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
             Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
         ),
-        consequences=("M2-DB-01",),
-        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M2-DB-01", "M3-INST-01"),
+        consequences=("M2-DB-01", "M5-RB-01"),
+        beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01"),
     ),
     Sabotage(
         name="more-than-the-node-holds",

@@ -102,6 +102,21 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-DEP-01", "M2-SVC-02"),
     ),
     Sabotage(
+        name="migration-that-clears-up",
+        milestone=5,
+        description="Each migration removes what is done: users miss it after every upgrade and every new pod.",
+        criterion="M5-RB-01",
+        says="after the upgrade",
+        edits=(
+            Edit(
+                f"{APP}/migrate.py",
+                '        command.upgrade(config, "head")\n',
+                '        command.upgrade(config, "head")\n        connection.execute(text("DELETE FROM todos"))\n',
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-DB-01"),
+    ),
+    Sabotage(
         name="conversation-backwards",
         milestone=4,
         description="A conversation is read from its end: answers stand before what they answer.",

@@ -6,6 +6,20 @@ from seatrial.sabotage.live.cold_start import COLD_START
 from seatrial.sabotage.live.places import APP, BACKEND, DATABASE_SERVICE, FRONTEND, HELPERS, PAGES, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
+BREAKER = """breaker = {"open": False}
+
+
+def _watch() -> None:
+    while True:
+        began = time.monotonic()
+        time.sleep(0.2)
+        sum(range(400_000))
+        breaker["open"] = breaker["open"] or time.monotonic() - began > 5
+
+
+threading.Thread(target=_watch, daemon=True).start()
+"""
+
 FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
         name="backup-locked-out",
@@ -218,5 +232,29 @@ FAULTS: tuple[Sabotage, ...] = (
         says="status 401",
         edits=(Edit(f"{PAGES}/lib/forward.ts", '  "connection",\n', '  "authorization",\n  "connection",\n'),),
         beside=("M1-DF-06", "M1-RUN-01", "M1-RUN-02", "M1-RUN-03"),
+    ),
+    Sabotage(
+        name="breaker-that-stays-open",
+        milestone=5,
+        description="Once it was held up the backend calls itself ill for good, and its probe asks only for an open port.",
+        criterion="M5-HEAL-01",
+        says="backend: a copy that was out of CPU",
+        edits=(
+            Edit(f"{APP}/health.py", "import logging\n", "import logging\nimport threading\nimport time\n"),
+            Edit(f"{APP}/health.py", 'router = APIRouter(tags=["health"])\n', f'router = APIRouter(tags=["health"])\n{BREAKER}'),
+            Edit(
+                f"{APP}/health.py",
+                '    return {"status": "ok", "timestamp": utc_now()}\n',
+                '    if breaker["open"]:\n        raise RuntimeError("the breaker is open")\n'
+                '    return {"status": "ok", "timestamp": utc_now()}\n',
+            ),
+            Edit(
+                BACKEND,
+                '{{- include "todo-app.httpProbe" .Values.backend.probes.liveness | nindent 12 }}',
+                "tcpSocket: {port: http}\n            periodSeconds: 10\n            timeoutSeconds: 4",
+            ),
+        ),
+        consequences=("M2-PROBE-01", "M2-PROBE-04"),
+        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
 )

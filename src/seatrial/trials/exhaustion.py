@@ -1,0 +1,277 @@
+"""What has run out of disk or CPU comes back by itself as soon as there is some again (M5-HEAL-01).
+
+Tried on copies of the application's containers, apart from the release: nobody is disturbed, so this runs beside trials that only
+look. A copy's writable volumes are small ones in memory, whatever the original's are, so that a full one harms nothing else; it
+never mounts the original's claims. It is starved by its cgroup, from the node, whatever its image holds.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools.kube import Object
+from seatrial.trials import copies, live, probe_pod
+from seatrial.trials.database import Database
+from seatrial.trials.restarts import serving
+from seatrial.verdict import Evidence, Fault, Verdict, judge
+from seatrial.world import World
+
+NAME = "seatrial-exhausted"
+GRACE_SECONDS = 5
+KEPT = ("configMap", "secret", "projected", "downwardAPI")
+"""Volumes that nobody writes to; all others become small ones in memory."""
+ROOM = "192Mi"
+"""Of a volume whose original has no limit of its own: a new PostgreSQL takes some 40 MiB."""
+FULL_SECONDS, STARVED_SECONDS = 10.0, 15.0
+"""How long the disk is full, and CPU is short: several rounds of a probe that is asked each second."""
+STARVED_TO = 1000
+"""Microseconds of CPU in each period of 100,000, the least that the kernel knows: a hundredth of a core."""
+LATE_SECONDS = 15.0
+"""How much longer than allowed is waited, so that the message can say how late it was."""
+LOOK_SECONDS = 0.5
+"""Between two questions to a copy: neither HTTP nor SQL has a watch."""
+NODE_SECONDS = 60.0
+ROWS, MORE_ROWS = 1000, 1_000_000
+TABLE = "seatrial_rows"
+FILLED, STARVED = "out of disk", "out of CPU"
+
+_FILL = """
+for place; do
+  grep -q " $place tmpfs " /proc/mounts || { echo "$place is no volume in memory"; exit 3; }
+done
+for place; do dd if=/dev/zero of="$place/seatrial-fill" bs=1M 2>/dev/null; df -k --output=avail "$place" | tail -n 1; done
+"""
+"""Fills volumes that are mounted in memory, and nothing else; prints the KiB that are left in each."""
+_FREE = 'for place; do rm -f "$place/seatrial-fill"; done'
+_STARVE = """
+dir=$(find -H /sys/fs/cgroup/cpu /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null | head -n 1)
+[ -n "$dir" ] || { echo "no cgroup of it"; exit 3; }
+if [ -e "$dir/cpu.max" ]; then file="$dir/cpu.max" less="$2 100000"; else file="$dir/cpu.cfs_quota_us" less=$2; fi
+throttled() { sed -n 's/^nr_throttled //p' "$dir/cpu.stat" 2>/dev/null; }
+had=$(cat "$file") && before=$(throttled) && echo "$less" >"$file" || exit 4
+sleep $3
+[ -d "$dir" ] || { echo restarted; exit 0; }
+after=$(throttled); echo "$had" >"$file" || exit 5
+echo "throttled $((after - before))"
+"""
+"""Leaves the container $1 next to no CPU for $3 seconds; prints in how many periods it wanted more, or that it was restarted
+meanwhile: its new container has all of it."""
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A copy that runs.
+
+    Attributes:
+        source: its pod, asked from inside.
+        url: of its health; empty where it has none.
+        database: whether it is the application's database.
+    """
+
+    world: World
+    component: str
+    source: probe_pod.Source
+    container: str
+    url: str
+    database: bool
+
+    def pod(self) -> Object:
+        """The pod as it is now.
+
+        Raises:
+            ClusterError: it is gone.
+        """
+        found = self.world.kube.read("Pod", self.source.pod, self.source.namespace)
+        if found is None:
+            raise ClusterError(f"the copy {self.source.pod} is gone")
+        return found
+
+    def sql(self) -> Database:
+        assert self.world.app.data is not None
+        return Database(self.world.kube, self.world.app, self.world.app.data, self.pod())
+
+    def ails(self) -> str:
+        """Why it does not serve; empty where it does."""
+        pod = self.pod()
+        if not live.is_ready(pod):
+            states = (entry.get("state", {}).get("waiting", {}) for entry in pod["status"].get("containerStatuses") or [])
+            return ", ".join(filter(None, (state.get("reason") for state in states))) or "not ready"
+        if self.database:
+            try:
+                self.sql().value("select 1")
+            except SeatrialError as error:
+                return error.message
+        elif self.url:
+            (answer,) = probe_pod.fetch(self.world.kube, self.source, [self.url])
+            return "" if answer.status == 200 else f"its health is {answer.status or answer.error}"
+        return ""
+
+
+def observe_exhaustion(world: World) -> dict[str, Any]:
+    """Let a copy of each serving component and of the database run out of disk, then of CPU, and see when it serves again.
+
+    Returns:
+        ``components``: ``component``, ``limit`` (seconds), ``volumes`` (names of those that were filled), ``falls``, or
+        ``unknown``. A fall: ``how``, ``meanwhile`` (what ailed it; empty where nothing did), ``seconds`` until it served again
+        or None, ``why`` it does not, ``restarts``; of a database whose disk was full ``rows`` (kept, of :data:`ROWS`) and
+        ``refused`` (what it said to more of them); ``throttled`` (periods), or ``unknown``.
+    """
+    app = world.app
+    names = [*serving(app), *([app.data.component] if app.data is not None else ())]
+
+    def look(name: str) -> dict[str, Any]:
+        limit = float(world.limit("M5-HEAL-01", "database_ready" if app.components[name].role == "database" else "ready"))
+        try:
+            return {"component": name, "limit": limit, **_exhausted(world, name, limit)}
+        except SeatrialError as error:
+            return {"component": name, "limit": limit, "volumes": [], "falls": [], "unknown": error.message}
+
+    with ThreadPoolExecutor(max(1, len(names))) as pool:
+        return {"components": list(pool.map(look, names))}
+
+
+def _exhausted(world: World, component: str, limit: float) -> dict[str, Any]:
+    spec, container = copies.container_of(world, component)
+    name, namespace = f"{NAME}-{component}", world.app.namespace
+    pod, volumes = bounded(copies.watched_copy(name, spec, container, grace=GRACE_SECONDS, helper=True))
+    with probe_pod.helpers(world.kube, {"copy": (namespace, pod)}) as sources:
+        copies.wait_ready(world, sources["copy"])
+        known = world.app.components[component]
+        health = f"http://{sources['copy'].address}:{known.port}{known.health.live}" if known.health is not None else ""
+        database = world.app.data is not None and world.app.data.component == component
+        running = _Copy(world, component, sources["copy"], container["name"], health, database)
+        if why := running.ails():
+            raise ClusterError(f"a copy of container {container['name']} does not serve by itself: {why}")
+        tried: list[Callable[[], dict[str, Any]]] = [lambda: _starve(running, limit)]
+        if volumes:
+            tried.insert(0, lambda: _fill(running, volumes, limit))
+        return {"volumes": volumes, "falls": [fall() for fall in tried]}
+
+
+def bounded(pod: Object) -> tuple[Object, list[str]]:
+    """A copy's pod whose writable volumes, those of claim templates included, are small ones in memory; and their names."""
+    made = copy.deepcopy(pod)
+    volumes = {volume["name"]: volume for volume in made["spec"].get("volumes") or []}
+    mounts = [mount for each in made["spec"]["containers"] for mount in each.get("volumeMounts") or []]
+    names = dict.fromkeys(mount["name"] for mount in mounts)
+    writable = [name for name in names if not any(kind in volumes.get(name, {}) for kind in KEPT)]
+    for name in writable:
+        room = volumes.get(name, {}).get("emptyDir", {}).get("sizeLimit") or ROOM
+        volumes[name] = {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": room}}
+    made["spec"]["volumes"] = [volumes[name] for name in names]
+    return made, writable
+
+
+# running out
+
+
+def _fill(running: _Copy, volumes: Sequence[str], limit: float) -> dict[str, Any]:
+    """Fill a copy's volumes, let it try to write, and free them again."""
+    seen: dict[str, Any] = {"how": FILLED}
+    if running.database:
+        running.sql().query(f"create table {TABLE} as select n from generate_series(1, {ROWS}) n")
+    uid = running.pod()["metadata"]["uid"]
+    places = [f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{name}" for name in volumes]
+    try:
+        done = running.world.cluster.node_exec(["/bin/sh", "-c", _FILL, "fill", *places], NODE_SECONDS)
+        left = done.stdout.split()
+        if done.returncode != 0 or left != ["0"] * len(places):
+            return {**seen, "seconds": None, "unknown": f"its volumes could not be filled: {done.output.strip()[:200]}"}
+        if running.database:
+            seen["refused"] = _refused(running)
+        time.sleep(FULL_SECONDS)
+        seen["meanwhile"] = running.ails()
+    finally:
+        running.world.cluster.node_exec(["/bin/sh", "-c", _FREE, "free", *places], NODE_SECONDS)
+    seen |= _back(running, limit)
+    if running.database and seen["seconds"] is not None:
+        seen["rows"] = int(running.sql().value(f"select count(*) from {TABLE} where n <= {ROWS}"))
+    return seen
+
+
+def _refused(running: _Copy) -> str:
+    """What a database without room says to more rows than it has room for; empty where it takes them."""
+    try:
+        running.sql().query(f"insert into {TABLE} select n from generate_series({ROWS + 1}, {MORE_ROWS}) n")
+    except SeatrialError as error:
+        return error.message
+    return ""
+
+
+def _starve(running: _Copy, limit: float) -> dict[str, Any]:
+    """Leave a copy next to no CPU for a while."""
+    statuses = running.pod()["status"]["containerStatuses"]
+    identity = next(entry["containerID"].rpartition("/")[2] for entry in statuses if entry["name"] == running.container)
+    argv = ["/bin/sh", "-c", _STARVE, "starve", identity, str(STARVED_TO), f"{STARVED_SECONDS:g}"]
+    with ThreadPoolExecutor(1) as pool:
+        starving = pool.submit(running.world.cluster.node_exec, argv, NODE_SECONDS)
+        time.sleep(STARVED_SECONDS - LOOK_SECONDS)
+        ready = live.is_ready(running.pod())
+        done = starving.result()
+    seen: dict[str, Any] = {"how": STARVED, "meanwhile": "" if ready else "not ready"}
+    words = done.stdout.split()
+    if done.returncode != 0 or words == ["throttled", "0"]:
+        why = done.output.strip()[:200] or f"exit code {done.returncode}"
+        return {**seen, "seconds": None, "unknown": f"it could not be starved of CPU: {why}"}
+    return {**seen, "throttled": int(words[1]) if words[0] == "throttled" else None, **_back(running, limit)}
+
+
+def _back(running: _Copy, limit: float) -> dict[str, Any]:
+    """Wait until a copy serves again."""
+    began = time.monotonic()
+    why = "it was not asked"
+    seen: dict[str, Any] = {"seconds": None}
+    while time.monotonic() - began < limit + LATE_SECONDS:
+        try:
+            why = running.ails()
+        except SeatrialError as error:  # an exec into a container that is just being restarted, for one
+            why = error.message
+        if not why:
+            seen["seconds"] = round(time.monotonic() - began, 1)
+            break
+        time.sleep(LOOK_SECONDS)
+    return {**seen, "why": why, "restarts": live.restarts(running.pod())}
+
+
+# judging
+
+
+def judge_exhaustion(seen: Mapping[str, Any]) -> Verdict:
+    """M5-HEAL-01: each copy serves again in time, and a database whose disk was full has lost nothing."""
+    faults: list[Fault] = []
+    unknown: list[str] = []
+    evidence: list[Evidence] = []
+    falls = [(item, fall) for item in seen["components"] for fall in item["falls"]]
+    for item in seen["components"]:
+        if "unknown" in item:
+            unknown.append(f"a copy of {item['component']}: {item['unknown']}")
+        elif not item["volumes"]:
+            evidence.append(Evidence(f"{item['component']}: nothing to write to, so no disk to fill"))
+    for item, fall in falls:
+        subject = f"{item['component']}: a copy that was {fall['how']}"
+        if "unknown" in fall:
+            unknown.append(f"{subject}: {fall['unknown']}")
+            continue
+        faults += _faults(subject, item, fall)
+        if fall.get("refused") == "":
+            unknown.append(f"{subject}: it took all that was written, so its disk was not full")
+        meanwhile = fall["meanwhile"] or "it served meanwhile"
+        text = f"{subject}: {meanwhile}; served again after {fall['seconds']} s, {fall['restarts']} restarts"
+        evidence.append(Evidence(text, data=dict(fall)))
+    return judge(len(falls), "copies that ran out", faults, unknown=unknown, evidence=evidence)
+
+
+def _faults(subject: str, item: Mapping[str, Any], fall: Mapping[str, Any]) -> list[Fault]:
+    if fall["seconds"] is None or fall["seconds"] >= item["limit"]:
+        found = f"not back: {fall['why']}" if fall["seconds"] is None else f"serves again after {fall['seconds']} s"
+        mend = "Let the liveness probe ask the process itself, and let its start need nobody's help"
+        return [Fault(subject, found, f"it serves again within {item['limit']:g} s", mend)]
+    if "rows" in fall and fall["rows"] != ROWS:
+        return [Fault(subject, f"{fall['rows']} of {ROWS} rows", "all that it had confirmed", "See how it writes to disk")]
+    return []
