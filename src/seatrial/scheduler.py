@@ -112,7 +112,7 @@ class Scheduler(Generic[World]):
         world: World,
         stages: Mapping[str, Callable[[World], Any]],
         *,
-        workers: int = 8,
+        workers: int = 12,
         told: Callable[[Timing], None] | None = None,
     ) -> None:
         self._world = world

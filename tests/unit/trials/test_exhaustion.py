@@ -171,7 +171,7 @@ def test_a_disk_that_did_not_get_full_proves_nothing_and_is_freed(monkeypatch: p
 
 @pytest.mark.parametrize(("said", "throttled"), [("throttled 14\n", 14), ("restarted\n", None)])
 def test_a_starved_copy_is_waited_for(monkeypatch: pytest.MonkeyPatch, said: str, throttled: int | None):
-    node = Node([Completed(0, said, "")])
+    node = Node([done(0, said)])
     fall = exhaustion._starve(running(monkeypatch, node, ailing=["not ready"]), 60.0)
     assert (fall["meanwhile"], fall["throttled"]) == ("not ready", throttled) and fall["seconds"] is not None
     assert node.asked[0][3:5] == ["starve", "abc"]
