@@ -19,6 +19,21 @@ BUILT_IN = frozenset(
 )  # fmt: skip
 """API groups that every cluster has; a kind of another group needs a definition that somebody installs."""
 
+_SERVED = {
+    "apps/v1": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "autoscaling/v1": ("HorizontalPodAutoscaler",),
+    "autoscaling/v2": ("HorizontalPodAutoscaler",),
+    "batch/v1": ("CronJob", "Job"),
+    "networking.k8s.io/v1": ("Ingress", "IngressClass", "NetworkPolicy"),
+    "policy/v1": ("PodDisruptionBudget",),
+    "rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
+    "scheduling.k8s.io/v1": ("PriorityClass",),
+    "storage.k8s.io/v1": ("StorageClass",),
+}
+SERVED = tuple(f"{version}/{kind}" for version, kinds in _SERVED.items() for kind in kinds)
+"""Kinds that charts ask for (``.Capabilities.APIVersions.Has "policy/v1/PodDisruptionBudget"``): every cluster of today has them,
+and Helm without a cluster knows the groups alone."""
+
 
 @dataclass(frozen=True)
 class Gone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,8 +21,9 @@ from seatrial.check.rule import Outcome
 from seatrial.check.scanners import Judged
 from seatrial.check.subcharts import complete
 from seatrial.check.together import render_together
-from seatrial.check.valuesfiles import read_values
+from seatrial.check.valuesfiles import Values, read_values
 from seatrial.check.valuesread import judge_reading
+from seatrial.check.variations import Variation, only_new, variations
 from seatrial.discovery.charts import CHART, FoundChart
 from seatrial.discovery.holdings import Holdings
 from seatrial.discovery.valuesread import read_templates
@@ -51,6 +52,7 @@ class Bench:
         told: what was found before it was rendered.
         shown: one for each setting.
         second: the first one that rendered, under other names.
+        varied: the same with switches thrown that no setting throws.
     """
 
     chart: FoundChart
@@ -58,6 +60,7 @@ class Bench:
     told: Outcome
     shown: list[Shown] = field(default_factory=list)
     second: Shown | None = None
+    varied: list[tuple[Variation, Shown]] = field(default_factory=list)
 
     @property
     def rendered(self) -> list[Shown]:
@@ -72,7 +75,8 @@ class Bench:
     @cached_property
     def texts(self) -> Mapping[Path, str]:
         """The text of every template that rendered something."""
-        return wires.texts(item.template for shown in self.rendered for item in shown.release.objects)
+        every = (*self.rendered, *(shown for _, shown in self.varied))
+        return wires.texts(item.template for shown in every for item in shown.release.objects)
 
     def forms(self) -> Iterator[Judged]:
         """The chart's objects, each in every form that it takes under some setting, once."""
@@ -111,11 +115,14 @@ def render_all(found: Holdings, helm: Helm, kube_version: str, scratch: Path, po
 
 
 def render_seconds(benches: Sequence[Bench], scratch: Path, pool: ThreadPoolExecutor) -> None:
-    """Every chart once more, under other names; see :func:`render_all`."""
+    """Every chart once more under other names, and with its switches thrown; see :func:`render_all`."""
+    varying = [pool.submit(_vary, bench) for bench in benches]
     every = [(bench.renderer, bench.rendered[0]) for bench in benches if bench.rendered]
     said = render_together(every, OTHER_NAMES, scratch / "together")
     for bench, second in zip(benches, pool.map(lambda bench: _second(bench, said), benches), strict=True):
         bench.second = second
+    for each in varying:
+        each.result()
 
 
 def lint_all(benches: Sequence[Bench], pool: ThreadPoolExecutor) -> list[Future[list[tuple[str, Outcome]]]]:
@@ -177,6 +184,24 @@ def _second(bench: Bench, said: Mapping[Path, str]) -> Shown | None:
     return bench.renderer.show(first.setting, first.files, values, names=OTHER_NAMES, said=said.get(bench.chart.folder))
 
 
+def _vary(bench: Bench) -> None:
+    """The first setting that rendered, with switches thrown together; where Helm refuses that, each by itself."""
+    if not bench.rendered:
+        return
+    first = bench.rendered[0]
+    values = read_values(bench.chart, first.files)
+    own = frozenset(each.key for each in bench.chart.dependencies)
+    for together in variations(bench.renderer.defaults, [shown.values for shown in bench.rendered], own):
+        shown = _varied(bench, first, values, together)
+        alone = [] if shown.rendered or shown.cut else list(together.alone())
+        bench.varied += [(one, _varied(bench, first, values, one)) for one in alone] or [(together, shown)]
+
+
+def _varied(bench: Bench, first: Shown, values: Values, variation: Variation) -> Shown:
+    setting = f"{first.setting} and {variation.name}" if first.setting else variation.name
+    return bench.renderer.show(setting, first.files, values, thrown=variation.values)
+
+
 def _common_namespace(benches: Sequence[Bench]) -> str:
     """The namespace that most objects say they go to: then the release is meant to go there, too."""
     said = Counter(item.namespace for bench in benches for item in bench.objects)
@@ -233,11 +258,9 @@ def _judge(
     outcome.counts["renderings"] += len(bench.rendered)
     for shown in bench.shown:
         outcome.add(shown.outcome, shown.setting)
-    for shown in bench.rendered:
-        first = shown is bench.rendered[0]
-        outcome.found(judge_twice(Shelf(shown.release), Places(bench.texts, shown.values)), shown.setting)
-        second = bench.second if first and bench.second and bench.second.rendered else None
-        wired = wires.judge_chart(
+
+    def wired(shown: Shown, second: Shown | None = None) -> Outcome:
+        told = wires.judge_chart(
             bench.chart,
             shown,
             second,
@@ -250,9 +273,30 @@ def _judge(
             assumed=assumed,
             classes=trial_classes() if found.app and shown.files == _settings(found, bench.chart)[0] else None,
         )
-        outcome.add(wired, shown.setting)
+        told.found(judge_twice(Shelf(shown.release), Places(bench.texts, shown.values)))
+        return told
+
+    for shown in bench.rendered:
+        first = shown is bench.rendered[0]
+        second = bench.second if first and bench.second and bench.second.rendered else None
+        outcome.add(wired(shown, second), shown.setting)
     if bench.second is not None:
         outcome.add(bench.second.outcome, bench.second.setting)
+    for variation, shown in bench.varied:
+        thrown = _thrown(bench, shown, wired, schemas)
+        outcome.add(replace(thrown, seen=list(only_new(thrown.seen, outcome.seen, variation))), shown.setting)
+        outcome.counts["renderings"] += shown.rendered is not None
+
+
+def _thrown(bench: Bench, shown: Shown, wired: Callable[[Shown], Outcome], schemas: Schemas) -> Outcome:
+    """Everything that shows when switches are thrown."""
+    outcome = replace(shown.outcome, seen=list(shown.outcome.seen))
+    if shown.rendered is not None:
+        outcome.add(replace(wired(shown), pictures=[]))
+        shelf, places = Shelf(shown.release), Places(bench.texts, shown.values)
+        for item in shelf.objects:
+            outcome.found(judge_object(item, shelf.title(item), places, schemas))
+    return outcome
 
 
 def _asked(bench: Bench) -> Iterator[str]:

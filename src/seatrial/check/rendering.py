@@ -17,6 +17,7 @@ from seatrial.chart.objects import ChartObject, parse
 from seatrial.chart.render import Rendered
 from seatrial.chart.values import Leaf, leaves
 from seatrial.chart.yamlstream import SAME_TWICE
+from seatrial.check.apis import SERVED
 from seatrial.check.rule import Outcome, Rule
 from seatrial.check.subcharts import Completed
 from seatrial.check.valuesfiles import UNREADABLE, Values, placeholder
@@ -176,7 +177,14 @@ class Renderer:
             return ()  # told by the check of values files
 
     def show(
-        self, setting: str, files: tuple[Path, ...], values: Values, *, names: Names | None = None, said: str | None = None
+        self,
+        setting: str,
+        files: tuple[Path, ...],
+        values: Values,
+        *,
+        names: Names | None = None,
+        said: str | None = None,
+        thrown: Mapping[str, Any] | None = None,
     ) -> Shown:
         """Render with some values files, asking again with placeholders for what the chart requires.
 
@@ -186,6 +194,7 @@ class Renderer:
             values: what they say.
             names: of the release, where they are not the usual ones.
             said: what Helm is known to print; without it Helm is asked.
+            thrown: values that win over those of the files.
         """
         shown = Shown(setting, files, values.merged)
         shown.outcome.found(values.faults)
@@ -193,7 +202,7 @@ class Renderer:
             return shown
         asked = dict(values.required)
         while True:
-            given: dict[str, Any] = {}
+            given: dict[str, Any] = dict(thrown or {})
             for path in asked:
                 given = merged(given, nested(path, placeholder(path, values.schema)))
             try:
@@ -235,6 +244,7 @@ class Renderer:
             values=files,
             overrides=given,
             kube_version=self.kube_version,
+            api_versions=SERVED,
             timeout=SECONDS,
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from seatrial.check.apis import SERVED
 from seatrial.check.rendering import SECONDS, Names, Renderer, Shown
 from seatrial.discovery.charts import CHART, FoundChart
 from seatrial.discovery.tree import text_of
@@ -84,7 +85,12 @@ def _render(renderers: Sequence[Renderer], names: Names, folder: Path) -> dict[P
     first = renderers[0]
     try:
         text = first.helm.template(
-            folder, release=names.release, namespace=names.namespace, kube_version=first.kube_version, timeout=SECONDS
+            folder,
+            release=names.release,
+            namespace=names.namespace,
+            kube_version=first.kube_version,
+            api_versions=SERVED,
+            timeout=SECONDS,
         )
     except SeatrialError:
         return {}  # one of them is refused: which, and why, shows where each is rendered alone
