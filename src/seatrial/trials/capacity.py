@@ -24,8 +24,8 @@ def observe_capacity(world: World) -> dict[str, Any]:
 
     Returns:
         ``allocatable`` and ``others`` (cpu in cores, memory in bytes, pods), ``components`` (name, cpu and memory of one pod,
-        ``most`` replicas, ``surge`` pods, ``scales``), ``pressures`` (node: condition), ``free_gb`` (None where it cannot be
-        read), ``disk_limit``.
+        ``most`` replicas, ``surge`` pods, ``scales``), ``expected`` (names), ``pressures`` (node: condition), ``free_gb``
+        (None where it cannot be read), ``disk_limit``.
     """
     kube, app = world.kube, world.app
     nodes = kube.find("Node")
@@ -36,6 +36,7 @@ def observe_capacity(world: World) -> dict[str, Any]:
         },
         "others": {**_requested(others), "pods": len(others)},
         "components": [found for name in app.components if (found := _component(world, name)) is not None],
+        "expected": list(app.components),
         "pressures": [
             f"{node['metadata']['name']}: {condition['type']}"
             for node in nodes
@@ -114,7 +115,8 @@ def judge_capacity(seen: Mapping[str, Any]) -> Verdict:
         if total[key] > have[key]
     ]
     faults += [Fault("node", pressure, "no pressure", "See `kubectl describe node`") for pressure in seen["pressures"]]
-    unknown = []
+    counted = {item["name"] for item in seen["components"]}
+    unknown = [f"what {name} asks for is not known: it has no workload" for name in seen["expected"] if name not in counted]
     if seen["free_gb"] is None:
         unknown.append(f"the free space of {STORAGE} on the node cannot be read")
     elif seen["free_gb"] <= seen["disk_limit"]:

@@ -213,7 +213,9 @@ def observe_ingress(world: World) -> dict[str, Any]:
     kube, cluster = world.kube, world.cluster
     world.proof(Capability.INGRESS)
     classes = {item["metadata"]["name"]: item["spec"].get("controller", "") for item in kube.find("IngressClass")}
-    pods = {pod["metadata"]["name"]: live.is_ready(pod) for pod in kube.find("Pod", cluster.ingress_namespace)}
+    pods = {
+        pod["metadata"]["name"]: live.is_ready(pod) for pod in kube.find("Pod", cluster.ingress_namespace) if _is_to_serve(pod)
+    }
     named = {item.subject: item.raw.get("spec", {}).get("ingressClassName") for item in world.rendered.of_kind("Ingress")}
     return {
         "classes": classes,
@@ -222,6 +224,11 @@ def observe_ingress(world: World) -> dict[str, Any]:
         "running": cluster.ingress_class,
         "namespace": cluster.ingress_namespace,
     }
+
+
+def _is_to_serve(pod: Mapping[str, Any]) -> bool:
+    """Neither a Job's pod that has done its work, as ingress-nginx leaves two of, nor one that a trial has added."""
+    return pod.get("status", {}).get("phase") != "Succeeded" and live.HELPER not in workloads.labels_of(pod)
 
 
 def judge_ingress(seen: Mapping[str, Any]) -> Verdict:

@@ -118,16 +118,18 @@ def _seconds_ready(kube: Kube, world: World) -> int:
 
 
 def _complaints(kube: Kube, namespace: str, names: list[str], *, since: int) -> list[str] | None:
-    """Error lines of the controller, of the last ``since`` seconds, that name one of the Ingresses."""
+    """Error lines of the controller, of the last ``since`` seconds, that name one of the Ingresses; None where nobody tells."""
     if not namespace:
         return None
-    lines = []
+    lines: list[str] = []
     try:
-        for pod in kube.find("Pod", namespace):
-            if live.HELPER not in workloads.labels_of(pod):
-                lines += kube.logs(pod["metadata"]["name"], namespace, tail=LOG_LINES, since=since).splitlines()
+        pods = [pod for pod in kube.find("Pod", namespace) if live.is_ready(pod) and live.HELPER not in workloads.labels_of(pod)]
+        for pod in pods:
+            lines += kube.logs(pod["metadata"]["name"], namespace, tail=LOG_LINES, since=since).splitlines()
     except SeatrialError:
         return None
+    if not pods:
+        return None  # no controller is there to complain
     return [line for line in lines if is_complaint(line) and any(name in line for name in names)]
 
 

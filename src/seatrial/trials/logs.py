@@ -302,6 +302,14 @@ def leaks(where: Mapping[str, Any], text: str, values: Iterable[Sensitive]) -> l
     return found
 
 
+def _silent(components: Iterable[str], logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Components of which no log was there to be read: no pod of theirs runs, and nothing follows from silence. None where there
+    is no log at all: then there is nothing to judge."""
+    read = {log["component"] for log in logs}
+    unread = [name for name in components if name not in read] if read else []
+    return [f"component {name} has no log that could be read: none of its pods runs" for name in unread]
+
+
 # M5-LOG-01
 
 
@@ -326,6 +334,7 @@ def judge_retrievable(seen: Mapping[str, Any]) -> Verdict:
         faults += _level_faults(log)
     levels = {f"{log['level']['variable']}={log['level']['value']}" for log in seen["backend"] if log["level"]["variable"]}
     told += [Evidence(f"the backend's level as configured: {', '.join(sorted(levels))}")] if levels else []
+    unknown += _silent(seen["roles"], seen["logs"])
     former = sum(log["previous"] for log in seen["logs"])
     told.append(Evidence(f"{len(seen['logs'])} logs read, {former} of them of containers' previous lives"))
     return judge(len(seen["logs"]), "logs", faults, unknown=unknown, evidence=told)
@@ -366,6 +375,7 @@ def judge_structured(seen: Mapping[str, Any]) -> Verdict:
         for log in seen["logs"]
         if log["error"]
     ]
+    unknown += _silent(seen["roles"], seen["logs"])
     if not seen["marker"]["found"]:
         unknown.append("the request that carried the canary values is in no log, so their absence proves nothing")
     told = [
@@ -404,6 +414,7 @@ def observe_quiet(world: World) -> dict[str, Any]:
     ended. What runs beside it is the happy path: users, journeys, probes.
 
     Returns:
+        ``parts`` (components that must be quiet),
         ``logs`` (component, pod, container, init, previous, lines, ``errors``: kind -> count, ``shown``: some of them, error),
         ``watched`` (seconds since the last container started), ``idle`` (seconds that were to be watched).
     """
@@ -418,7 +429,8 @@ def observe_quiet(world: World) -> dict[str, Any]:
             found = errors_in(_lines(text))
             shown = [world.journal.redactor.clean(line)[:SHOWN] for line in found["shown"]]
             logs.append({**where, "error": error, **found, "shown": shown})
-    return {"logs": logs, "watched": round(_seconds_up(world), 1), "idle": idle}
+    parts = [name for name, part in app.components.items() if part.role in QUIET]
+    return {"parts": parts, "logs": logs, "watched": round(_seconds_up(world), 1), "idle": idle}
 
 
 def _seconds_up(world: World) -> float:
@@ -476,6 +488,7 @@ def judge_quiet(seen: Mapping[str, Any]) -> Verdict:
             kinds = ", ".join(f"{count} lines of {kind}" for kind, count in log["errors"].items())
             found = f"{kinds}, the first: {log['shown'][0]}"
             faults.append(Fault(subject, found, "none in a healthy run", "Mend its cause, or log it as what it is"))
+    unknown += _silent(seen["parts"], seen["logs"])
     if seen["watched"] < seen["idle"]:
         unknown.append(f"only {seen['watched']:g} s of the {seen['idle']:g} s were watched")
     lines = sum(log["lines"] for log in seen["logs"])

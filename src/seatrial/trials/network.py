@@ -439,6 +439,7 @@ def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
     unknown += [f"the route {who} -> {to}:{port} was not probed" for who, to, port in sorted(routes - probed)]
     by_udp = {cell["to"] for cell in cells if cell["protocol"] == UDP}
     unknown += [f"nothing was probed by UDP at {name}" for name in sorted({cell["to"] for cell in cells} - by_udp)]
+    unknown += list(_not_probed(seen["components"], cells))
     unknown += [f"the chart renders no Job or CronJob with the labels of jobs.{name}" for name in seen["unrendered"]]
     allowed_cells = sum(matrix.is_declared(cell, routes) for cell in cells)
     text = (
@@ -450,6 +451,18 @@ def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
     ]
     evidence += [Evidence(f"an ephemeral container stays until its pod goes: {left}") for left in seen["left"]]
     return judge(len(cells) * seen["passes"], "probes", faults, unknown=unknown, evidence=evidence)
+
+
+def _not_probed(components: Iterable[str], cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Components that took no part: without a ready pod there is neither a row nor a column of them, so nothing is wrong."""
+    senders, receivers = {cell["from"] for cell in cells}, {cell["to"] for cell in cells}
+    for name in components if cells else ():  # where there is no cell at all there is nothing to judge
+        if name not in receivers:
+            yield f"nothing was probed at {name}: it has no ready pod"
+        if name not in senders:
+            yield f"nothing was probed from {name}: it has no ready pod"
+        if ELSEWHERE + name not in senders:
+            yield f"nothing was probed from a pod of another namespace with the labels of {name}"
 
 
 def _cell_faults(

@@ -16,6 +16,7 @@ def seen(**changes: Any) -> dict[str, Any]:
             {"name": "backend", **scaled},
             {"name": "postgres", "cpu": 0.1, "memory": GIB // 4, "most": 1, "surge": 0, "scales": False},
         ],
+        "expected": ["frontend", "backend", "postgres"],
         "pressures": [],
         "free_gb": 60.0,
         "disk_limit": 10.0,
@@ -41,8 +42,14 @@ def test_too_much_of_anything_fails_and_names_what_fits() -> None:
     assert "pods at full scale" in judge_capacity(seen(allocatable={"cpu": 9.0, "memory": 99.0 * GIB, "pods": 20.0})).reason
 
 
+def test_a_component_that_could_not_be_counted_is_not_taken_for_nothing() -> None:
+    verdict = judge_capacity(seen(components=seen()["components"][:2]))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "what postgres asks for is not known" in verdict.reason
+
+
 def test_pressure_and_disk() -> None:
     assert "DiskPressure" in judge_capacity(seen(pressures=["n: DiskPressure"])).reason
     assert "9.0 GB free" in judge_capacity(seen(free_gb=9.0)).reason
     assert judge_capacity(seen(free_gb=None)).outcome is Outcome.INCONCLUSIVE
-    assert judge_capacity(seen(components=[])).outcome is Outcome.FAILED
+    assert judge_capacity(seen(components=[], expected=[])).outcome is Outcome.FAILED

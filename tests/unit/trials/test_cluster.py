@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from seatrial.tools.kube import WaitTimeout
+from seatrial.trials import live
 from seatrial.trials.cluster import (
+    _is_to_serve,
     fingerprint,
     judge_ingress,
     judge_metrics,
@@ -135,6 +137,13 @@ def test_the_claim_has_the_size_and_a_pod_that_uses_it():
     claim, pod = storage_objects("1Gi")
     assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+def test_what_a_job_has_left_and_what_a_trial_adds_is_no_controller() -> None:
+    done = {"metadata": {"name": "ingress-nginx-admission-create-x"}, "status": {"phase": "Succeeded"}}
+    double = {"metadata": {"name": "seatrial-ingress", "labels": {live.HELPER: "true"}}, "status": {"phase": "Running"}}
+    controller = {"metadata": {"name": "ingress-nginx-controller-x"}, "status": {"phase": "Running"}}
+    assert [_is_to_serve(pod) for pod in (done, double, controller)] == [False, False, True]
 
 
 def node(name: str, ready: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from seatrial.trials.ingress import KINDS_OF_EXCHANGE, is_complaint, judge_object, judge_page, judge_passage
+from seatrial.trials import live
+from seatrial.trials.ingress import KINDS_OF_EXCHANGE, _complaints, is_complaint, judge_object, judge_page, judge_passage
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -42,6 +44,22 @@ def test_rules_lead_to_the_right_service_and_port(recorded: Recorded) -> None:
 def test_the_controllers_log_counts(recorded: Recorded) -> None:
     assert "wrong service" in judge_object({**recorded("ing1"), "log": ["ERR wrong service todo-app"]}).reason
     assert judge_object({**recorded("ing1"), "log": None}).outcome is Outcome.INCONCLUSIVE
+
+
+def test_where_no_controller_runs_nobody_could_complain() -> None:
+    def pod(name: str, ready: str, **labels: str) -> dict[str, Any]:
+        conditions = [{"type": "Ready", "status": ready}]
+        return {"metadata": {"name": name, "labels": labels}, "status": {"conditions": conditions}}
+
+    def said(*pods: dict[str, Any]) -> list[str] | None:
+        log = "ERR {}: shop\nINF shop"
+        kube: Any = SimpleNamespace(find=lambda kind, space: list(pods), logs=lambda name, space, **how: log.format(name))
+        return _complaints(kube, "edge", ["shop"], since=9)
+
+    double = pod("seatrial-ingress", "True", **{live.HELPER: "true"})
+    assert said(pod("controller", "True"), pod("admission-create", "False"), double) == ["ERR controller: shop"]
+    assert said(pod("controller", "False"), double) is None
+    assert said() is None
 
 
 def test_complaints_of_several_controllers() -> None:

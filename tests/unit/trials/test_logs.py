@@ -222,7 +222,7 @@ def test_lines_that_tell_of_errors(line: str, kind: str) -> None:
 
 
 def quiet(**changes: Any) -> dict[str, Any]:
-    return {"logs": [{**log(**changes), "errors": {}, "shown": [], **changes}], "watched": 61.0, "idle": 60.0}
+    return {"logs": [{**log(**changes), "errors": {}, "shown": [], **changes}], "parts": ["api"], "watched": 61.0, "idle": 60.0}
 
 
 def test_what_was_seen_on_a_cluster_passes(recorded: Callable[[str], Any]) -> None:
@@ -236,6 +236,16 @@ def test_quiet_logs_pass_and_errors_fail() -> None:
     assert bad.outcome is Outcome.FAILED
     assert "(its previous life): found 2 lines of level error, the first: ERROR boom" in bad.reason
     assert judge_quiet({**quiet(), "logs": []}).outcome is Outcome.FAILED
+
+
+def test_a_part_without_any_log_is_not_taken_for_a_quiet_one() -> None:
+    for verdict in (
+        judge_quiet({**quiet(), "parts": ["api", "database"]}),
+        judge_retrievable(seen(roles={"api": "backend", "database": "database"})),
+        judge_structured(seen(roles={"api": "backend", "database": "database"})),
+    ):
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "component database has no log that could be read" in verdict.reason
 
 
 def test_a_window_that_was_too_short_tells_nothing() -> None:

@@ -195,6 +195,19 @@ def test_without_an_outside_listener_nothing_is_known_of_the_internet(recorded: 
     assert judge_default_deny(seen).outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_component_that_took_no_part_is_not_taken_for_closed(recorded: Recorded) -> None:
+    seen = recorded("network")
+    seen["cells"] = [item for item in seen["cells"] if "model" not in (item["from"], item["to"], item["from"].partition(":")[2])]
+    seen["routes"] = [route for route in seen["routes"] if "model" not in (route["from"], route["to"])]
+    verdict = judge_matrix(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert [item.what for item in verdict.evidence[:3]] == [
+        "nothing was probed at model: it has no ready pod",
+        "nothing was probed from model: it has no ready pod",
+        "nothing was probed from a pod of another namespace with the labels of model",
+    ]
+
+
 def test_nothing_probed_is_no_pass(recorded: Recorded) -> None:
     seen = {**recorded("network"), "cells": [], "routes": []}
     assert judge_matrix(seen).outcome is Outcome.FAILED
