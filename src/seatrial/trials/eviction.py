@@ -72,6 +72,10 @@ def judge_budgets(seen: Mapping[str, Any]) -> Verdict:
         budgets = [item for item in seen["budgets"] if item["component"] == name]
         if not budgets:
             faults.append(Fault(f"component {name}", "no PodDisruptionBudget", "one", "Add a policy/v1 PodDisruptionBudget"))
+        if len(budgets) > 1:
+            found = f"{len(budgets)} budgets: {', '.join(item['name'] for item in budgets)}"
+            mend = "Keep one: the eviction API refuses every eviction of a pod that several select"
+            faults.append(Fault(f"component {name}", found, "one PodDisruptionBudget", mend))
         for item in budgets:
             faults += _budget_faults(item, limits)
     evidence = [

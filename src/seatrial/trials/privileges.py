@@ -285,7 +285,8 @@ def _objects(rule: Mapping[str, Any]) -> Iterator[str]:
 def granted(objects: Iterable[ChartObject], namespace: str, account: str) -> set[str]:
     """Rights that rendered Roles give a ServiceAccount by rendered bindings.
 
-    A role that the chart binds and does not render is not among them, nor is a wildcard: neither says what is needed.
+    A role that the chart binds and does not render is not among them, nor is a wildcard: neither says what is needed. Nor is the
+    reading of Secrets: what a pod needs of one is mounted, or stands in its environment.
     """
     items = list(objects)
     rules = {(item.kind, item.name): item.raw.get("rules") or [] for item in items if item.kind in ("Role", "ClusterRole")}
@@ -296,7 +297,10 @@ def granted(objects: Iterable[ChartObject], namespace: str, account: str) -> set
         ):
             role = item.raw["roleRef"]
             found |= rights(rules.get((role["kind"], role["name"]), []))
-    return {right for right in found if "*" not in right}
+    return {right for right in found if "*" not in right and not _READS_SECRETS.match(right)}
+
+
+_READS_SECRETS = re.compile(r"(get|list|watch) secrets(?: named .*)?$")
 
 
 def _binds(binding: Mapping[str, Any], own: str, namespace: str, accounts: set[str]) -> set[str]:

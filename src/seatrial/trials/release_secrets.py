@@ -1,4 +1,4 @@
-"""Credentials in what Helm keeps of a release (M5-SEC-02): whoever may read releases reads its values and its manifest."""
+"""Credentials in what Helm keeps of a release (M5-SEC-02): who may read releases reads its values, its manifest and its notes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from seatrial.trials import sensitive
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
-VALUES, MANIFEST = "helm get values", "helm get manifest"
+VALUES, MANIFEST, NOTES = "helm get values", "helm get manifest", "helm get notes"
 
 
 def observe_release(world: World) -> dict[str, Any]:
-    """Look for the namespace's secret values, and for what has the form of a credential, in the release's values and manifest.
+    """Look for the namespace's secret values in the release's values, manifest and notes, and for what has the form of a
+    credential in the first two (notes are prose, and name keys and commands).
 
     Returns:
-        ``texts`` (what -> how many single values it has), ``secrets`` (sources of the values that were looked for), ``found``
-        (what, source). No value itself.
+        ``texts`` (what -> how many single values, or lines, it has), ``secrets`` (sources of the values that were
+        looked for), ``found`` (what, source). No value itself.
     """
     release, namespace = world.release.name, world.release.namespace
     held = {
@@ -30,11 +31,12 @@ def observe_release(world: World) -> dict[str, Any]:
         MANIFEST: list(yaml.load_all(world.helm.get_manifest(release, namespace=namespace), Loader=yaml.CSafeLoader)),
     }
     known = sensitive.of_secrets(world, sensitive.secrets(world.kube, namespace))
-    texts = {what: list(scalars(data)) for what, data in held.items()}
+    scanned = {what: list(scalars(data)) for what, data in held.items()}
+    texts = {**scanned, NOTES: world.helm.status(release, namespace=namespace).notes.splitlines()}
     found = [(what, one.source) for what, each in texts.items() for one in known if any(map(one.stands_in, each))]
-    bodies = ["\n".join(each) + "\n" for each in texts.values()]
+    bodies = ["\n".join(each) + "\n" for each in scanned.values()]
     hits = secretscan.scan(world.toolchain.tool("checkov").path, bodies)
-    names = list(texts)
+    names = list(scanned)
     found += [(names[hit.text], f"what looks like: {hit.kind}") for hit in hits if not is_made_up(hit.kind, hit.value)]
     return {
         "texts": {what: len(each) for what, each in texts.items()},
@@ -56,11 +58,11 @@ def scalars(data: Any) -> Iterator[str]:
 
 
 def judge_release(seen: dict[str, Any]) -> Verdict:
-    """M5-SEC-02: neither values nor manifest of the release hold a value of the application's Secrets, or another credential."""
+    """M5-SEC-02: what Helm keeps of the release holds no value of the application's Secrets, and no other credential."""
     wanted = "only the name of a Secret that was made before"
     mend = "Take it from an existing Secret: `helm get` shows it to everybody who may read releases"
     faults = [Fault(what, source, wanted, mend) for what, source in seen["found"]]
-    told = [Evidence(f"{what}: {count} single values") for what, count in seen["texts"].items()]
+    told = [Evidence(f"{what}: {count} {'lines' if what == NOTES else 'single values'}") for what, count in seen["texts"].items()]
     told.append(Evidence(f"looked for: {', '.join(seen['secrets'])}, and whatever has the form of a credential"))
     unknown = [] if seen["secrets"] else ["the namespace has no Secret with a value that could be looked for"]
     return judge(sum(seen["texts"].values()), "single values", faults, unknown=unknown, evidence=told)

@@ -76,6 +76,12 @@ def test_budget_faults(recorded: Recorded, change: dict[str, Any], words: str) -
     assert words in judge_budgets(seen).reason
 
 
+def test_two_budgets_for_the_same_pods_let_none_of_them_be_evicted(recorded: Recorded) -> None:
+    seen = recorded("budgets")
+    seen["budgets"].append({**seen["budgets"][0], "name": "another"})
+    assert f"2 budgets: {seen['budgets'][0]['name']}, another" in judge_budgets(seen).reason
+
+
 def test_each_app_needs_a_budget(recorded: Recorded) -> None:
     seen = recorded("budgets")
     seen["budgets"].pop()

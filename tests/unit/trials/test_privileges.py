@@ -259,6 +259,12 @@ def test_what_the_chart_grants(chart: tuple[ChartObject, ...]) -> None:
     assert granted(chart, "shop", "api") == set()
 
 
+def test_no_role_of_the_chart_explains_that_a_pod_may_read_secrets() -> None:
+    text = CHART.replace("resources: [pods]", "resources: [pods, secrets]")
+    assert text != CHART
+    assert granted(parse(text, chart=Path("shop")), "shop", "web") == {"get pods", "list pods"}
+
+
 def bound(namespace: str, subject: dict[str, str]) -> dict[str, Any]:
     return {"metadata": {"namespace": namespace}, "roleRef": {"kind": "Role", "name": "r"}, "subjects": [subject]}
 

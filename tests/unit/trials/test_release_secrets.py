@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.tools.secretscan import Hit
 from seatrial.trials import release_secrets
-from seatrial.trials.release_secrets import MANIFEST, VALUES, judge_release, observe_release, scalars
+from seatrial.trials.release_secrets import MANIFEST, NOTES, VALUES, judge_release, observe_release, scalars
 from seatrial.verdict import Outcome
 
 PASSWORD = "k3J9s8D7f6G5h4"
@@ -35,14 +35,18 @@ def test_single_values_are_those_of_all_depths() -> None:
     assert list(scalars({"a": [1, {"b": "x"}], "c": None, "d": True})) == ["1", "x", "true"]
 
 
-def observed(values: dict[str, Any], manifest: str, hits: list[Hit], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def observed(
+    values: dict[str, Any], manifest: str, hits: list[Hit], monkeypatch: pytest.MonkeyPatch, notes: str = ""
+) -> dict[str, Any]:
     secret = {"metadata": {"name": "shop"}, "data": {"PASSWORD": base64.b64encode(PASSWORD.encode()).decode()}}
     monkeypatch.setattr(release_secrets.secretscan, "scan", lambda program, texts: hits)
     world: Any = SimpleNamespace(
         app=SimpleNamespace(chart=SimpleNamespace(secrets={})),
         release=SimpleNamespace(name="shop", namespace="shop"),
         helm=SimpleNamespace(
-            get_values=lambda release, namespace, everything: values, get_manifest=lambda release, namespace: manifest
+            get_values=lambda release, namespace, everything: values,
+            get_manifest=lambda release, namespace: manifest,
+            status=lambda release, namespace: SimpleNamespace(notes=notes),
         ),
         kube=SimpleNamespace(find=lambda kind, namespace: [secret]),
         journal=SimpleNamespace(redactor=SimpleNamespace(hide=lambda *values: None)),
@@ -54,10 +58,16 @@ def observed(values: dict[str, Any], manifest: str, hits: list[Hit], monkeypatch
 def test_values_of_the_secrets_are_looked_for_in_values_and_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = observed({"secrets": {"existingSecret": "shop"}}, "kind: A\n---\nkind: B\n", [], monkeypatch)
     assert (seen["found"], seen["secrets"]) == ([], ["Secret shop / PASSWORD"])
-    assert seen["texts"] == {VALUES: 1, MANIFEST: 2}
+    assert seen["texts"] == {VALUES: 1, MANIFEST: 2, NOTES: 0}
     seen = observed({"secrets": {"password": PASSWORD}}, f"data: {{url: 'postgres://u:{PASSWORD}@db/x'}}\n", [], monkeypatch)
     assert seen["found"] == [(VALUES, "Secret shop / PASSWORD"), (MANIFEST, "Secret shop / PASSWORD")]
     assert PASSWORD not in str(seen)
+
+
+def test_notes_that_show_a_password_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = observed({}, "kind: A\n", [], monkeypatch, notes=f"Welcome.\nLog in as admin with {PASSWORD}.\n")
+    assert (seen["found"], seen["texts"][NOTES]) == ([(NOTES, "Secret shop / PASSWORD")], 2)
+    assert "helm get notes: found Secret shop / PASSWORD" in judge_release(seen).reason
 
 
 def test_whatever_has_the_form_of_a_key_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
