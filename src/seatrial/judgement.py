@@ -63,6 +63,30 @@ def out_of_scope(world: World, criterion: Criterion) -> Verdict | None:
     return not_applicable(missing) if missing else None
 
 
+FEATURES: Mapping[str, str] = {
+    "hpa": "HorizontalPodAutoscaler",
+    "network-policy": "NetworkPolicy",
+    "pdb": "PodDisruptionBudget",
+    "quota": "ResourceQuota",
+}
+"""Feature of ``applies_when`` that only rendering tells -> the kind without which the application does not have it."""
+
+
+def not_rendered(world: World, criterion: Criterion) -> Verdict | None:
+    """Not applicable, where the chart renders nothing of what the criterion speaks of and seatrial.yaml does not ask for it; None
+    where it is to be judged, or where nothing can be rendered. Waits for the rendering."""
+    kind = FEATURES.get(criterion.applies_when or "")
+    if kind is None or world.app.reference or kind in world.app.chart.inventory:
+        return None
+    try:
+        rendered = world.rendered
+    except StageFailed:
+        return None  # whoever needs it says so
+    if rendered.of_kind(kind):
+        return None
+    return not_applicable(f"the chart renders no {kind}, and chart.inventory of seatrial.yaml names none")
+
+
 def blocked_by_need(criterion: Criterion, said: Mapping[str, Verdict], excused: frozenset[str]) -> Verdict | None:
     """Blocked, where a criterion that this one needs has failed; the root of a chain of blocked ones is named.
 

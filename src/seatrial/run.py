@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,23 @@ from seatrial.criteria import Catalogue, Profile, load_catalogue
 from seatrial.errors import ConfigError, ExitCode, SeatrialError
 from seatrial.gate import ExpectedUnmet, Gate, State, exit_code, gates, load_expected, states
 from seatrial.journal import Journal, Record, Redactor, replay
-from seatrial.judgement import Plan, blocked_by_need, of_error, out_of_scope, under_profile, words
+from seatrial.judgement import Plan, blocked_by_need, not_rendered, of_error, out_of_scope, under_profile, words
 from seatrial.progress import Progress
 from seatrial.scheduler import Scheduler, Timing
 from seatrial.stages import STAGES, draw_wiring, tear_down
 from seatrial.toolchain import Toolchain
 from seatrial.toolchain.model import Progress as ToolProgress
 from seatrial.toolchain.model import State as ToolState
+from seatrial.trials import evidence
 from seatrial.trials.cluster import fingerprint, user_kubeconfig
-from seatrial.verdict import Outcome, Verdict
+from seatrial.verdict import Evidence, Outcome, Verdict
 from seatrial.world import Options, World
 
 EXPECTED_FILE = "expected-unmet.yaml"
 BENCH = pytest.StashKey["Bench"]()
+RELEASE = "release"
+KEPT_SECONDS, KEPT_TIMES = 30.0, 5.0
+"""So long diagnostics stand for what another criterion saw; longer where they took long, as on a cluster that answers no more."""
 
 
 def new_run_id() -> str:
@@ -99,7 +103,8 @@ class Judgement:
 
     def begin(self) -> None:
         """End the test here where it does not apply or is blocked."""
-        verdict = out_of_scope(self._bench.world, self.criterion)
+        world = self._bench.world
+        verdict = out_of_scope(world, self.criterion) or not_rendered(world, self.criterion)
         verdict = verdict or blocked_by_need(self.criterion, self._bench.said, self._bench.excused)
         if verdict is not None:
             self.record(verdict)
@@ -116,12 +121,20 @@ class Judgement:
     def record(self, verdict: Verdict) -> None:
         """Write the verdict down and end the test as its outcome says."""
         verdict = under_profile(self._bench.world, self.criterion, verdict)
+        if verdict.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE) and self._looks_at_release():
+            verdict = replace(verdict, evidence=(*verdict.evidence, self._bench.keep(self.criterion.id)))
         self._bench.say(self._item, self.criterion.id, verdict, self._seconds())
         text = self._bench.world.journal.redactor.clean(words(self.criterion, verdict))
         if verdict.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             pytest.fail(text, pytrace=False)
         if verdict.outcome in (Outcome.BLOCKED, Outcome.NOT_APPLICABLE):
             pytest.skip(text)
+
+    def _looks_at_release(self) -> bool:
+        """Whether it judges the release, which is there, and was not expected to be unmet in this place."""
+        needs = self._plan.job.needs if self._plan.job else (RELEASE,)
+        there = RELEASE in needs and self._bench.world.scheduler.made(RELEASE) is not None
+        return there and self.criterion.id not in self._bench.excused
 
     def _seconds(self) -> float:
         return self._bench.seconds.get(self._plan.job.key, 0.0) if self._plan.job else 0.0
@@ -149,6 +162,7 @@ class Bench:
         self._write = write
         self._world: World | None = None
         self._left_out: dict[str, str] = {}
+        self._kept = (0.0, "")  # until when the last diagnostics stand for others, and where they are
 
     @property
     def world(self) -> World:
@@ -243,6 +257,19 @@ class Bench:
             ("judged", f"{verdict.judged} {verdict.of_what}"),
             ("reason", self.world.journal.redactor.clean(verdict.reason)),
         ]
+
+    def keep(self, criterion_id: str) -> Evidence:
+        """What the application's namespace is like now; criteria that fail within seconds of each other share it."""
+        until, path = self._kept
+        began = time.monotonic()
+        if began > until:
+            try:
+                path = evidence.collect(self.world, f"diagnostics-{criterion_id}")
+            except (SeatrialError, OSError) as error:
+                return Evidence(f"no diagnostics could be kept: {error}")
+            ended = time.monotonic()
+            self._kept = (ended + max(KEPT_SECONDS, KEPT_TIMES * (ended - began)), path)
+        return Evidence("the namespace as it was then: events, conditions, objects, logs, descriptions", artefact=path)
 
     # end
 

@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from seatrial import marks
 from seatrial.criteria import Criterion
 from seatrial.errors import ClusterError
-from seatrial.judgement import blocked_by_need, of_error, plan, words
+from seatrial.judgement import blocked_by_need, not_rendered, of_error, plan, words
 from seatrial.scheduler import Disturbs, StageFailed
 from seatrial.verdict import Evidence, Outcome, blocked, failed, inconclusive, not_applicable, passed
 
@@ -65,6 +66,42 @@ def test_without_the_criterion_of_the_stage_nobody_would_say_what_failed():
 
 def test_any_other_error_is_cannot_tell():
     assert of_error(criterion(), TimeoutError("slow"), ()).outcome is Outcome.INCONCLUSIVE
+
+
+class Rendering:
+    """A world whose chart renders some kinds, or nothing at all."""
+
+    def __init__(self, *kinds: str, reference: bool = False, inventory: tuple[str, ...] = (), broken: bool = False) -> None:
+        self.app = SimpleNamespace(reference=reference, chart=SimpleNamespace(inventory=dict.fromkeys(inventory, ())))
+        self._kinds, self._broken = kinds, broken
+
+    @property
+    def rendered(self) -> Any:
+        if self._broken:
+            raise StageFailed("rendered", ClusterError("a template has a fault"))
+        return SimpleNamespace(of_kind=lambda kind: [kind for known in self._kinds if known == kind])
+
+
+@pytest.mark.parametrize(
+    ("world", "feature", "applies"),
+    [
+        (Rendering("Deployment"), "network-policy", False),
+        (Rendering("Deployment"), "hpa", False),
+        (Rendering("NetworkPolicy"), "network-policy", True),
+        (Rendering("NetworkPolicy"), "pdb", False),
+        (Rendering(inventory=("NetworkPolicy",)), "network-policy", True),
+        (Rendering(reference=True), "network-policy", True),
+        (Rendering(broken=True), "network-policy", True),
+        (Rendering(), "database", True),
+        (Rendering(), None, True),
+    ],
+)
+def test_what_an_application_does_not_have_is_not_judged(world: Any, feature: str | None, applies: bool) -> None:
+    verdict = not_rendered(world, criterion(applies_when=feature))
+    assert (verdict is None) is applies
+    if verdict is not None:
+        assert verdict.outcome is Outcome.NOT_APPLICABLE
+        assert "the chart renders no " in verdict.reason
 
 
 def test_needs_block_by_root_and_excused_ones_do_not():

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from seatrial.errors import ClusterError, ExitCode, MachineError, SeatrialError, ToolchainError
-from seatrial.run import Bench
-from seatrial.scheduler import StageFailed
+from seatrial.run import Bench, Judgement
+from seatrial.scheduler import Job, StageFailed
+from seatrial.trials import evidence
+from seatrial.verdict import Outcome, Verdict, failed, inconclusive, passed
 
 
 class Failed:
@@ -36,3 +38,72 @@ def test_what_the_application_has_no_part_in_gives_the_run_its_class(
     bench: Any = Bench.__new__(Bench)
     bench._world = SimpleNamespace(scheduler=Failed(stage, cause, later))
     assert bench._trouble() == code
+
+
+class Told:
+    """A run of which one criterion is judged: what was said in the end, and for whom diagnostics were kept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, made: bool = True, excused: bool = False) -> None:
+        self.said: list[Verdict] = []
+        self.kept: list[str] = []
+        criterion = SimpleNamespace(id="M2-DEP-01", title="Replicas", is_short=lambda profile: False)
+        clean = SimpleNamespace(clean=lambda text: text)
+        self.bench: Any = Bench.__new__(Bench)
+        self.bench._kept, self.bench.seconds = (0.0, ""), {}
+        self.bench._world = SimpleNamespace(
+            scheduler=SimpleNamespace(made=lambda name: object() if made else None),
+            criterion=lambda name: criterion,
+            profile=None,
+            journal=SimpleNamespace(redactor=clean),
+        )
+        self.bench.say = lambda item, name, verdict, seconds: self.said.append(verdict)
+        excuses = frozenset({criterion.id} if excused else ())
+        monkeypatch.setattr(Bench, "excused", property(lambda bench: excuses))
+        monkeypatch.setattr(evidence, "collect", self._collect)
+
+    def _collect(self, world: Any, name: str) -> str:
+        self.kept.append(name)
+        return f"evidence/{name}.txt"
+
+    def record(self, verdict: Verdict, *needs: str, marked: bool = True) -> Verdict:
+        item: Any = SimpleNamespace(nodeid="test", user_properties=[])
+        plan: Any = SimpleNamespace(criterion="M2-DEP-01", job=Job("key", lambda world: None, needs=needs) if marked else None)
+        if verdict.outcome is Outcome.PASSED:
+            Judgement(self.bench, item, plan).record(verdict)
+        else:
+            with pytest.raises(pytest.fail.Exception):
+                Judgement(self.bench, item, plan).record(verdict)
+        return self.said[-1]
+
+
+@pytest.mark.parametrize("verdict", [failed("a pod is not ready"), inconclusive("nobody answers")])
+def test_whatever_fails_on_the_release_leaves_diagnostics(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> None:
+    told = Told(monkeypatch)
+    said = told.record(verdict, "release", "edge")
+    assert said.evidence[-1].artefact == "evidence/diagnostics-M2-DEP-01.txt"
+    assert said.reason == verdict.reason
+    told.record(verdict, marked=False)  # it observes for itself
+    assert len(told.kept) == 1, "what fails at the same time is seen in the same namespace"
+
+
+def test_what_passes_is_excused_or_has_no_release_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, verdict, needs in (
+        (Told(monkeypatch), passed(1, "pods"), ("release",)),
+        (Told(monkeypatch), failed("a file is missing"), ("rendered",)),
+        (Told(monkeypatch), failed("a file is missing"), ()),
+        (Told(monkeypatch, made=False), failed("not ready"), ("release",)),
+        (Told(monkeypatch, excused=True), failed("too few"), ("release",)),
+    ):
+        assert told.record(verdict, *needs).evidence == verdict.evidence
+        assert told.kept == []
+
+
+def test_diagnostics_that_cannot_be_had_change_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch)
+
+    def none(world: Any, name: str) -> str:
+        raise ClusterError("no answer")
+
+    monkeypatch.setattr(evidence, "collect", none)
+    said = told.record(failed("not ready"), "release")
+    assert (said.outcome, said.evidence[-1].what) == (Outcome.FAILED, "no diagnostics could be kept: no answer.")

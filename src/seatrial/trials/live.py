@@ -69,6 +69,22 @@ def restarts(pod: Mapping[str, Any]) -> int:
     return sum(status.get("restartCount", 0) for status in pod.get("status", {}).get("containerStatuses") or [])
 
 
+GOOD_WHEN_FALSE = ("ReplicaFailure", "DisruptionTarget", "MemoryPressure", "DiskPressure", "PIDPressure", "Failed")
+NEITHER = ("ScalingLimited", "Suspended", "Complete", "ContainersReady")
+"""Conditions that say how something is and not whether it is well, and one that Ready repeats."""
+
+
+def unmet(item: Mapping[str, Any]) -> list[str]:
+    """Conditions of an object that are not as they should be, in words: which, since when, and why."""
+    return [
+        f"{condition['type']}={condition['status']} since {condition.get('lastTransitionTime') or 'an unknown time'}"
+        + (f" ({why})" if (why := f"{condition.get('reason') or ''} {condition.get('message') or ''}".strip()) else "")
+        for condition in (item.get("status") or {}).get("conditions") or []
+        if condition["type"] not in NEITHER
+        and condition["status"] != ("False" if condition["type"] in GOOD_WHEN_FALSE else "True")
+    ]
+
+
 def pod_facts(app: App, pod: Mapping[str, Any]) -> dict[str, Any]:
     """What judges need of a pod."""
     status = pod.get("status", {})
@@ -83,6 +99,7 @@ def pod_facts(app: App, pod: Mapping[str, Any]) -> dict[str, Any]:
         "ip": status.get("podIP"),
         "restarts": restarts(pod),
         "images": {entry["name"]: entry.get("imageID", "") for entry in status.get("containerStatuses") or []},
+        "unmet": unmet(pod),
         "waiting": [
             f"{entry['name']}: {state.get('reason')} {state.get('message', '')}".strip()
             for entry in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])

@@ -10,6 +10,7 @@ from typing import Any
 from seatrial.cluster.waiting import container_states, last_lines, pod_ready, progress, rolled_out
 from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
+from seatrial.trials import live
 
 
 def wait_rolled_out(
@@ -60,7 +61,7 @@ def _counts(kind: str, name: str, known: Mapping[str, Object]) -> str:
 
 
 def why_not_ready(kube: Kube, namespace: str, workload: Mapping[str, Any]) -> list[str]:
-    """Sentences on the pods of a workload that are not ready: container states and last log lines, item by item."""
+    """Sentences on the pods of a workload that are not ready: since when, container states and last log lines, item by item."""
     labels = workload["spec"]["selector"].get("matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     said: list[str] = []
@@ -71,6 +72,7 @@ def why_not_ready(kube: Kube, namespace: str, workload: Mapping[str, Any]) -> li
     for pod in pods:
         if pod_ready(pod):
             continue
+        said += [f"Pod {pod['metadata']['name']}: {words}" for words in live.unmet(pod)]
         said += container_states(pod)
         said += last_lines(kube, pod)
     return said[:8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
@@ -26,8 +27,8 @@ def observe_steady(world: World) -> dict[str, Any]:
     """Workloads and pods now, and whether any container restarted in the longest window that a criterion asks for.
 
     Returns:
-        ``workloads`` (component, kind, name, generation, observed, counts, least), ``pods`` (see :func:`live.pod_facts`) at the
-        end, ``restarted`` (pods with the restarts that were added meanwhile), ``watched`` (seconds), ``install_seconds``.
+        ``workloads`` (component, kind, name, generation, observed, counts, unmet, least), ``pods`` (see :func:`live.pod_facts`)
+        at the end, ``watched`` (seconds), ``install_seconds``, ``expected`` and ``roles`` (of the components), and limits.
     """
     kube, app = world.kube, world.app
     window = max(world.window("M2-DEP-01", "settled"), world.window("M3-INST-03", "steady"))
@@ -61,6 +62,7 @@ def _workload(kube: Kube, world: World, component: str) -> dict[str, Any] | None
         "generation": item["metadata"]["generation"],
         "observed": item.get("status", {}).get("observedGeneration", 0),
         "counts": progress(item),
+        "unmet": live.unmet(item),
         "least": int(autoscaler["spec"].get("minReplicas") or 1) if autoscaler else desired(item),
     }
 
@@ -104,7 +106,8 @@ def _rollout_faults(item: Mapping[str, Any], least: int) -> list[Fault]:
             Fault(subject, f"observedGeneration {item['observed']}", f"{item['generation']}", "Look at the controller manager")
         )
     if len({counts["desired"], counts["updated"], counts["available"]}) != 1:
-        faults.append(Fault(subject, f"{counts}", "available = updated = desired", "See the events of its pods"))
+        found = ", ".join([f"{counts}", *item["unmet"]])
+        faults.append(Fault(subject, found, "available = updated = desired", "See the events of its pods"))
     return faults
 
 
@@ -115,7 +118,7 @@ def pod_faults(pods: list[Mapping[str, Any]], restart_limit: int, watched: float
         if pod["leaving"]:
             continue
         if pod["phase"] != "Running" or not pod["ready"]:
-            found = ", ".join([f"phase {pod['phase']}", *pod["waiting"]])
+            found = ", ".join([f"phase {pod['phase']}", *pod["unmet"], *pod["waiting"]])
             faults.append(Fault(f"Pod {pod['name']}", found, "Running and Ready", "See its events and last log lines"))
         if pod["restarts"] > restart_limit:
             faults.append(
@@ -196,8 +199,20 @@ def _root_copy(kube: Kube, namespace: str, pod: Mapping[str, Any]) -> dict[str, 
     try:
         kube.create(copy, namespace, dry_run=True)
     except ApiError as error:
-        return {"refused_by": "admission" if error.status in (403, 422) else None, "words": error.message}
+        return {"refused_by": "admission" if is_for_its_user(error) else OTHERWISE, "words": error.message}
     return _kubelet_refuses(kube, namespace, copy)
+
+
+OTHERWISE = "something else"
+"""Who refused a copy, where that says nothing about its user: a quota, a mistake in the copy, an API server that is not well."""
+
+
+def is_for_its_user(error: ApiError) -> bool:
+    """Whether a refusal speaks of the user: ``runAsUser=0``, ``runAsNonRoot``, or root in an admission controller's own words.
+
+    The copy's name, which the API server repeats, ends in ``-root`` and does not count.
+    """
+    return error.status in (400, 403, 422) and bool(re.search(r"runAs|non-?root|\bas root\b|\broot user\b", error.reason, re.I))
 
 
 def root_copy(pod: Mapping[str, Any]) -> Object:
@@ -263,6 +278,8 @@ def judge_privileges(seen: Mapping[str, Any]) -> Verdict:
             faults.append(
                 Fault(f"root copy of a {copy['component']} pod", copy["words"], "refused by admission or kubelet", mend)
             )
+        elif copy["refused_by"] == OTHERWISE:
+            unknown.append(f"the root copy of a {copy['component']} pod was refused, but not for its user: {copy['words']}")
     absent = set(seen["components"]) - {copy["component"] for copy in seen["copies"]}
     unknown += [f"component {name} has no ready pod to look into" for name in sorted(absent)]
     evidence = [

@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
-from seatrial.trials.workloads import judge_namespace, judge_privileges, judge_replicas, root_copy
+from seatrial.tools.kube import ApiError
+from seatrial.trials import live
+from seatrial.trials.workloads import is_for_its_user, judge_namespace, judge_privileges, judge_replicas, root_copy
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -12,12 +14,12 @@ Recorded = Callable[[str], Any]
 def workload(component: str, **changes: Any) -> dict[str, Any]:
     counts = {"desired": 2, "updated": 2, "ready": 2, "available": 2, "existing": 2, **changes.pop("counts", {})}
     base = {"component": component, "kind": "Deployment", "name": f"app-{component}", "generation": 3, "observed": 3, "least": 2}
-    return {**base, "counts": counts, **changes}
+    return {**base, "counts": counts, "unmet": [], **changes}
 
 
 def pod(component: str, **changes: Any) -> dict[str, Any]:
     base = {"name": f"{component}-1", "component": component, "phase": "Running", "ready": True, "leaving": False}
-    return {**base, "restarts": 0, "waiting": [], **changes}
+    return {**base, "restarts": 0, "unmet": [], "waiting": [], **changes}
 
 
 def seen(workloads: list[Any] | None = None, pods: list[Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -57,6 +59,31 @@ def test_what_is_not_as_asked_fails(data: dict[str, Any], words: str) -> None:
     verdict = judge_replicas(data)
     assert verdict.outcome is Outcome.FAILED
     assert words in verdict.reason
+
+
+def test_a_message_says_which_condition_and_since_when() -> None:
+    def condition(kind: str, status: str, **more: str) -> dict[str, Any]:
+        return {"type": kind, "status": status, "lastTransitionTime": "2026-01-01T00:00:09Z", **more}
+
+    found = [
+        condition("Available", "False", reason="MinimumReplicasUnavailable", message="too few"),
+        condition("Progressing", "True"),
+        condition("ReplicaFailure", "True", reason="FailedCreate"),
+        condition("DisruptionTarget", "False"),
+        condition("ScalingLimited", "False"),
+        {"type": "Ready", "status": "Unknown"},
+    ]
+    unmet = live.unmet({"status": {"conditions": found}})
+    assert unmet == [
+        "Available=False since 2026-01-01T00:00:09Z (MinimumReplicasUnavailable too few)",
+        "ReplicaFailure=True since 2026-01-01T00:00:09Z (FailedCreate)",
+        "Ready=Unknown since an unknown time",
+    ]
+    assert live.unmet({}) == live.unmet({"status": None}) == []
+    late = judge_replicas(seen(workloads=[workload("frontend", counts={"available": 1}, unmet=unmet), workload("backend")]))
+    assert "Available=False since 2026-01-01T00:00:09Z (MinimumReplicasUnavailable too few)" in late.reason
+    late = judge_replicas(seen(pods=[pod("frontend", ready=False, unmet=unmet[2:]), pod("backend")]))
+    assert "phase Running, Ready=Unknown since an unknown time, wanted Running and Ready" in late.reason
 
 
 def test_a_second_opinion_counts() -> None:
@@ -102,6 +129,25 @@ def test_a_root_copy_that_runs_fails(recorded: Recorded) -> None:
     assert "refused by admission or kubelet" in judge_privileges(data).reason
     del data["copies"][0]
     assert judge_privileges(data).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "is_so"),
+    [
+        (403, 'pods "web-root" is forbidden: violates PodSecurity "restricted:latest": runAsUser=0 (pod must not set it)', True),
+        (400, 'admission webhook "kyverno" denied the request: Running as root is not allowed', True),
+        (403, 'pods "web-root" is forbidden: exceeded quota: shop, requested: pods=1, used: pods=9, limited: pods=9', False),
+        (422, 'Pod "web-root" is invalid: spec.tolerations: Forbidden', False),
+        (500, "runAsUser cannot be looked at now", False),
+    ],
+)
+def test_a_root_copy_is_refused_for_its_user(recorded: Recorded, status: int, words: str, is_so: bool) -> None:
+    assert is_for_its_user(ApiError("POST", "pods", status, words)) is is_so
+    data = recorded("privileges")
+    data["copies"][0].update(refused_by="something else", words=words)
+    verdict = judge_privileges(data)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "the root copy of a frontend pod was refused, but not for its user" in verdict.reason
 
 
 def test_the_root_copy_is_nobodys_pod() -> None:
