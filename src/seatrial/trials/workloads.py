@@ -139,8 +139,8 @@ def observe_privileges(world: World) -> dict[str, Any]:
     """Security contexts of the app's containers, the user of each main process, and what becomes of a copy that is root.
 
     Returns:
-        ``containers`` (pod, container, settings), ``users`` (pod, container, uid or error), ``copies`` (component, refused by,
-        words), ``uid``.
+        ``containers`` (pod, container, settings), ``users`` (pod, container, uids, rights or error), ``copies``
+        (component, refused by, words), ``uid``.
     """
     kube, app = world.kube, world.app
     containers, users, copies = [], [], []
@@ -177,8 +177,13 @@ def _security(component: str, pod: Mapping[str, Any], container: workloads.Conta
     }
 
 
+RIGHTS = ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp")
+"""What /proc/<pid>/status says of a process' rights: two sets of capabilities, whether it can never gain any, and 2 where a
+seccomp filter is in force (Documentation/filesystems/proc.rst)."""
+
+
 def _user(kube: Kube, component: str, pod: Mapping[str, Any], container: str) -> dict[str, Any]:
-    """The real, effective and saved user of process 1, read in the container."""
+    """The real, effective and saved user of process 1, and what else the kernel says of its rights, read in the container."""
     metadata = pod["metadata"]
     seen: dict[str, Any] = {
         "pod": metadata["name"],
@@ -188,9 +193,15 @@ def _user(kube: Kube, component: str, pod: Mapping[str, Any], container: str) ->
     try:
         done = kube.exec(metadata["name"], metadata["namespace"], ["cat", "/proc/1/status"], container=container)
     except ExecFailed as error:
-        return {**seen, "uids": None, "error": error.message}
-    line = next((line for line in done.stdout.splitlines() if line.startswith("Uid:")), "")
-    return {**seen, "uids": [int(part) for part in line.split()[1:4]] or None, "error": done.stderr.strip()}
+        return {**seen, "uids": None, "rights": {}, "error": error.message}
+    fields = {name: rest.split() for name, _, rest in (line.partition(":") for line in done.stdout.splitlines())}
+    rights = {name: fields[name][0] for name in RIGHTS if fields.get(name)}
+    return {
+        **seen,
+        "uids": [int(part) for part in fields.get("Uid", [])[:3]] or None,
+        "rights": rights,
+        "error": done.stderr.strip(),
+    }
 
 
 def _root_copy(kube: Kube, namespace: str, pod: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,6 +295,11 @@ def judge_privileges(seen: Mapping[str, Any]) -> Verdict:
     unknown += [f"component {name} has no ready pod to look into" for name in sorted(absent)]
     evidence = [
         Evidence(f"root copy of {copy['component']}: refused by {copy['refused_by']}: {copy['words']}") for copy in seen["copies"]
+    ]
+    evidence += [
+        Evidence(f"Pod {entry['pod']} / container {entry['container']}, process 1 as the kernel has it: {told}")
+        for entry in seen["users"]
+        if (told := ", ".join(f"{name} {value}" for name, value in entry["rights"].items()))
     ]
     return judge(len(seen["containers"]), "containers", faults, unknown=unknown, evidence=evidence)
 

@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from seatrial.tools.kube import ApiError
 from seatrial.trials import live
-from seatrial.trials.workloads import is_for_its_user, judge_namespace, judge_privileges, judge_replicas, root_copy
+from seatrial.trials.workloads import _user, is_for_its_user, judge_namespace, judge_privileges, judge_replicas, root_copy
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -121,6 +122,24 @@ def test_root_inside_fails_and_what_cannot_be_read_is_unknown(recorded: Recorded
     assert "process 1 runs as [0, 0, 0]" in judge_privileges(data).reason
     data["users"][0].update(uids=None, error="no cat")
     assert judge_privileges(data).outcome is Outcome.INCONCLUSIVE
+
+
+STATUS = "Name:\tweb\nUid:\t1001\t1001\t1001\t1001\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n"
+
+
+def test_the_kernels_word_on_a_process_is_read_and_told(recorded: Recorded) -> None:
+    def asked(text: str) -> dict[str, Any]:
+        kube: Any = SimpleNamespace(exec=lambda *argv, **how: SimpleNamespace(stdout=text, stderr=""))
+        return _user(kube, "frontend", {"metadata": {"name": "web-1", "namespace": "shop"}}, "web")
+
+    seen = asked(STATUS)
+    assert seen["uids"] == [1001, 1001, 1001]
+    assert seen["rights"] == {"CapEff": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
+    assert (asked("")["uids"], asked("")["rights"]) == (None, {})
+    data = recorded("privileges")
+    data["users"][0] = seen
+    told = [item.what for item in judge_privileges(data).evidence]
+    assert f"Pod web-1 / container web, process 1 as the kernel has it: CapEff {'0' * 16}, NoNewPrivs 1, Seccomp 2" in told
 
 
 def test_a_root_copy_that_runs_fails(recorded: Recorded) -> None:
