@@ -23,7 +23,8 @@ STRANGE_HOST = "no-such-host.seatrial.test"
 ECHO_PORT = 8080
 ECHO_SECONDS = 30.0
 TOKEN = "Bearer seatrial.echo/+=~token"
-LOG_LINES = 400
+LOG_LINES = 20_000
+"""What a controller that logs each access writes in some minutes: an error must not be crowded out by them."""
 
 ANNOTATIONS: Mapping[str, tuple[str, ...]] = {
     "k8s.io/ingress-nginx": ("nginx.ingress.kubernetes.io/",),
