@@ -21,7 +21,7 @@ from seatrial.check.rule import Outcome
 from seatrial.check.scanners import Judged
 from seatrial.check.subcharts import complete
 from seatrial.check.together import render_together
-from seatrial.check.valuesfiles import Values, read_values
+from seatrial.check.valuesfiles import Values, located, read_values
 from seatrial.check.valuesread import judge_reading
 from seatrial.check.variations import Variation, only_new, variations
 from seatrial.discovery.charts import CHART, FoundChart
@@ -246,6 +246,7 @@ def _judge(
     schemas: Schemas,
     outcome: Outcome,
 ) -> None:
+    before = len(outcome.seen)
     outcome.add(bench.told)
     outcome.notes += _asked(bench)
     assumed = assumed_namespaces(found, [bench])
@@ -286,6 +287,9 @@ def _judge(
         thrown = _thrown(bench, shown, wired, schemas)
         outcome.add(replace(thrown, seen=list(only_new(thrown.seen, outcome.seen, variation))), shown.setting)
         outcome.counts["renderings"] += shown.rendered is not None
+    own = (bench.chart.defaults,) if bench.chart.defaults else ()
+    files = {shown.setting: (*own, *shown.files) for shown in (*bench.shown, *(shown for _, shown in bench.varied))}
+    outcome.seen[before:] = located(outcome.seen[before:], files)
 
 
 def _thrown(bench: Bench, shown: Shown, wired: Callable[[Shown], Outcome], schemas: Schemas) -> Outcome:

@@ -59,7 +59,7 @@ def _known(first: dict[Finding, list[Finding]], settings: Mapping[Finding, list[
     """
     kind = finding.object.partition(" ")[0]
     what = "" if finding.id in WORDED_ANEW else finding.what
-    alike = first.setdefault(replace(finding, mend="", object=kind, what=what), [])
+    alike = first.setdefault(replace(finding, mend="", object=kind, what=what, values_place=None), [])
     same = next((each for each in alike if each.object == finding.object), None)
     renamed = next((each for each in alike if setting and setting not in settings[each]), None)
     if same is None and renamed is None:
@@ -84,15 +84,19 @@ def _at_home(finding: Finding, root: Path) -> Finding | None:
         while above != root and not (above / "Chart.yaml").is_file() and above.is_relative_to(root):
             above = above.parent
         place = Place(above / "Chart.yaml")
-    path = place.path.relative_to(root) if place.path.is_relative_to(root) else place.path
     return replace(
         finding,
-        place=replace(place, path=path, line=place.line or 1),
+        place=replace(_from(root, place), line=place.line or 1),
+        values_place=_from(root, finding.values_place) if finding.values_place else None,
         object=printable(finding.object),
         what=printable(finding.what),
         consequence=printable(finding.consequence),
         mend=printable(finding.mend),
     )
+
+
+def _from(root: Path, place: Place) -> Place:
+    return replace(place, path=place.path.relative_to(root)) if place.path.is_relative_to(root) else place
 
 
 def printable(text: str) -> str:

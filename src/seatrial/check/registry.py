@@ -9,6 +9,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from seatrial.check import dockerfiles, manifests, objects, rendering, subcharts, valuesfiles, valuesread
@@ -51,6 +52,15 @@ whose findings are told once and counted as hygiene where nothing breaks by them
 
 A rule is waived in `seatrial.yaml` under `waivers`, by its id or by the criterion that it stands for, with reason, owner and
 expiry.
+
+Each chart is rendered with its own values, with each of its values files, once under another release name and namespace, and with
+the switches thrown that no values file throws (`ingress.enabled`, `autoscaling.enabled`, `persistence.enabled` and their like).
+
+`--format json` has `format`, `root`, `passed`, `counts` (what was judged), `findings`, `notes`, `waivers`, `tools` (versions),
+`seconds`, `cached` and `graphs`. A finding has `id`, `criterion`, `group`, `object`; `file`, `line` and `column` of the template,
+manifest or Dockerfile; `values_path`, `values_file` and `values_line` of the value that it comes from, or null; `what`,
+`consequence`, `mend`; `settings` (values files under which it shows; empty where it always shows), `also` (rules of other tools
+that say the same) and `waived`.
 """
 
 
@@ -82,8 +92,13 @@ def explain(id: str) -> str:
     for pattern, tool, page in _TOOLS:
         if pattern.fullmatch(wanted):
             return f"{wanted} is a rule of {tool}: {page.format(id=wanted)}\nGroup: {Group.HYGIENE} ({GROUPS[Group.HYGIENE]})\n"
-    listed = ", ".join(rule.id for rule in RULES)
-    raise ConfigError(f"there is no rule {id}", todo=f"Choose from {listed}, or a rule of hadolint (DL...) or checkov (CKV_...).")
+    near = get_close_matches(wanted, [rule.id for rule in RULES], n=3)
+    todo = (
+        f"{' or '.join(near)} may be meant."
+        if near
+        else "docs/checks.md lists them; those of hadolint (DL...) and checkov (CKV_...) go, too."
+    )
+    raise ConfigError(f"there is no rule {id}", todo=todo)
 
 
 def page() -> str:

@@ -36,8 +36,10 @@ class Reported:
 
     def moved(self, above: Path) -> Reported:
         """The same finding, its place told from a folder further up."""
-        place = replace(self.finding.place, path=above / self.finding.place.path)
-        return replace(self, finding=replace(self.finding, place=place))
+        finding = self.finding
+        values = finding.values_place and replace(finding.values_place, path=above / finding.values_place.path)
+        place = replace(finding.place, path=above / finding.place.path)
+        return replace(self, finding=replace(finding, place=place, values_place=values))
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -178,6 +180,8 @@ def _finding_data(each: Reported) -> dict[str, Any]:
         "line": finding.place.line,
         "column": finding.place.column,
         "values_path": finding.values_path,
+        "values_file": finding.values_place.path.as_posix() if finding.values_place else None,
+        "values_line": finding.values_place.line if finding.values_place else None,
         "what": finding.what,
         "consequence": finding.consequence,
         "mend": finding.mend,
@@ -225,6 +229,7 @@ def _finding_from(data: Mapping[str, Any]) -> Reported:
         what=data["what"],
         consequence=data["consequence"],
         mend=data["mend"],
+        values_place=Place(Path(data["values_file"]), data["values_line"]) if data["values_file"] else None,
     )
     return Reported(finding, tuple(data["settings"]), tuple(data["also"]), data["waived"])
 

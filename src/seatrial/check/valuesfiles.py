@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from referencing.exceptions import Unresolvable
 
 from seatrial.chart.yamlstream import Document, StreamError, read
 from seatrial.check.objects import dotted
-from seatrial.check.rule import Rule
+from seatrial.check.rule import Rule, Seen
 from seatrial.checks.rendering import merged
 from seatrial.discovery.charts import FoundChart
 from seatrial.discovery.tree import text_of
@@ -102,6 +102,43 @@ def read_values(chart: FoundChart, files: tuple[Path, ...]) -> Values:
             else:
                 faults.append(_misfit(chart, path, message, documents))
     return Values(chart, files, tree, schema, tuple(required.items()), (*faults, *broken))
+
+
+def located(seen: Iterable[Seen], files: Mapping[str, Sequence[Path]]) -> Iterator[Seen]:
+    """Findings with file and line of the value that each comes from, where it does not stand there itself.
+
+    Args:
+        seen: the findings.
+        files: setting -> its values files, the last one wins.
+    """
+    documents: dict[Path, Document | None] = {}
+    for each in seen:
+        finding, every = each.finding, files.get(each.setting, ())
+        if finding.values_path and finding.place.path not in every:
+            path = tuple(int(step) if step.isdigit() else step for step in finding.values_path.split("."))
+            place = _place_of(path, every, documents)
+            yield replace(each, finding=replace(finding, values_place=place))
+        else:
+            yield each
+
+
+def _place_of(path: tuple[str | int, ...], files: Sequence[Path], documents: dict[Path, Document | None]) -> Place | None:
+    """Where the last of some files gives a value; None where none does."""
+    for file in reversed(files):
+        if file not in documents:
+            documents[file] = _only(file)
+        document = documents[file]
+        if document is not None and _has(document.data, path):
+            return Place(file, document.line_of(path))
+    return None
+
+
+def _only(file: Path) -> Document | None:
+    """A values file as Helm reads it; None where it cannot be used, which is told elsewhere."""
+    try:
+        return next(iter(read(text_of(file) or "", twice=True)), None)
+    except StreamError:
+        return None
 
 
 def _document(chart: FoundChart, file: Path) -> Document | Finding | None:

@@ -38,6 +38,7 @@ class Finding:
         what: what is wrong, as one sentence without a full stop.
         consequence: what happens to the user of the application.
         mend: what to do.
+        values_place: file and line that give the value; None where no file of the chart does, or ``place`` says it.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Finding:
     what: str
     consequence: str
     mend: str
+    values_place: Place | None = None
 
     def __str__(self) -> str:
         where = f" (value {self.values_path})" if self.values_path else ""

@@ -23,8 +23,9 @@ COUNTS = {"files": 4, "charts": 1, "renderings": 2, "objects": 3, "references": 
 
 def reported(id: str, group: Group, path: str = "k8s/a b.yaml", line: int = 3, **fields: Any) -> Reported:
     finding = Finding(
-        id, None, group, "Service a/b", Place(Path(path), line), "web.port", "is 50% <wrong> | [red]", "It breaks.", "Mend it."
-    )
+        id, None, group, "Service a/b", Place(Path(path), line), "web.port", "is 50% <wrong> | [red]", "It breaks.", "Mend it.",
+        Place(Path("chart/values.yaml"), 12),
+    )  # fmt: skip
     return Reported(finding, **fields)
 
 
@@ -79,6 +80,16 @@ def test_the_essentials_see_a_fault():
         jsonschema.validate(data, ESSENTIALS, jsonschema.Draft7Validator)
 
 
+def test_every_form_names_the_line_of_the_value():
+    for form in ("junit", "github", "markdown"):
+        assert "value web.port, chart/values.yaml:12" in FORMATS[form](REPORT).replace("%2C", ",").replace("%3A", ":")
+    assert "[value web.port, chart/values.yaml:12]" in terminal(REPORT)
+    first = json.loads(FORMATS["json"](REPORT))["findings"][0]
+    assert (first["values_path"], first["values_file"], first["values_line"]) == ("web.port", "chart/values.yaml", 12)
+    (related,) = json.loads(FORMATS["sarif"](REPORT))["runs"][0]["results"][0]["relatedLocations"]
+    assert related["physicalLocation"]["region"] == {"startLine": 12} and related["message"]["text"] == "The value web.port"
+
+
 def test_fingerprints_do_not_depend_on_lines():
     (run,) = json.loads(FORMATS["sarif"](REPORT))["runs"]
     prints = [result["partialFingerprints"]["ruleObjectFile/v1"] for result in run["results"]]
@@ -88,7 +99,8 @@ def test_fingerprints_do_not_depend_on_lines():
 def test_github_annotations_are_escaped():
     lines = FORMATS["github"](REPORT).splitlines()
     assert lines[0] == (
-        "::error file=k8s/a b.yaml,line=3,title=W-SERVICE-PORT::Service a/b: is 50%25 <wrong> | [red]. It breaks. Mend it."
+        "::error file=k8s/a b.yaml,line=3,title=W-SERVICE-PORT::Service a/b: is 50%25 <wrong> | [red] "
+        "[value web.port, chart/values.yaml:12]. It breaks. Mend it."
     )
     assert lines[1].startswith("::warning file=Dockerfile,line=7,title=D-LOCK::") and "(with values-prod.yaml)" in lines[1]
     assert lines[2].startswith("::notice ")
@@ -139,7 +151,7 @@ def test_the_terminal_shows_the_worst_first():
         < text.index("failed")
     )
     assert "k8s/a b.yaml:3  W-SERVICE-PORT" in text
-    assert "Service a/b: is 50% <wrong> | [red] [value web.port]" in text
+    assert "Service a/b: is 50% <wrong> | [red] [value web.port, chart/values.yaml:12]" in text
     assert "then  It breaks." in text and "mend  Mend it." in text
     assert "D-LOCK (also DL3016)" in text and "(with values-prod.yaml)" in text
     assert "judged 4 files, 1 chart in 2 renderings, 3 objects, 9 references, 1 Dockerfile, in 1.2 s\n" in text

@@ -52,6 +52,17 @@ def test_one_line_is_told_once_whatever_its_object_is_called(root: Path):
     assert [each.finding.object for each in found] == ["ConfigMap r/web", "Service r/web", "Service r/one", "Service r/two"]
 
 
+def test_the_place_of_a_value_is_told_from_the_root_and_makes_no_second_finding(root: Path):
+    one = replace(finding("W-A", root / "a.yaml"), values_path="x", values_place=Place(root / "chart/values.yaml", 2))
+    other = replace(one, values_place=Place(root / "chart/values-prod.yaml", 9))
+    (found,), _ = merge([Seen(one), Seen(other, "prod")], root)
+    assert str(found.finding.values_place) == "chart/values.yaml:2"
+    moved = found.moved(Path("sub")).finding.values_place
+    assert str(moved) == "sub/chart/values.yaml:2"
+    kept = replace(report(), findings=(found,))
+    assert from_data(json.loads(json.dumps(as_data(kept)))).findings == kept.findings
+
+
 def test_a_namespace_is_told_once_whatever_it_is_called(root: Path):
     one = finding("W-NAME-NAMESPACE", root / "a.yaml", what="it is put into the namespace dev")
     other = replace(one, what="it is put into the namespace prod")

@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seatrial.check.valuesfiles import Values, placeholder, read_values
+from seatrial.check.rule import Seen
+from seatrial.check.valuesfiles import SCHEMA as MISFIT
+from seatrial.check.valuesfiles import Values, located, placeholder, read_values
 from seatrial.discovery.charts import find_charts
 from seatrial.discovery.tree import Tree
+from seatrial.errors import Place
 
 CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
 SCHEMA = {
@@ -37,6 +42,27 @@ def values(repository: Callable[..., Tree]) -> Callable[..., Values]:
 
 def said(found: Values) -> list[str]:
     return [f"{each.place.path.name}:{each.place.line} {each.id} {each.what}" for each in found.faults]
+
+
+def test_a_finding_has_the_line_of_the_file_that_gives_its_value(tmp_path: Path):
+    own, prod = tmp_path / "values.yaml", tmp_path / "values-prod.yaml"
+    own.write_text("web:\n  port: 80\n  host: a\nlist: [{a: 1}]\n")
+    prod.write_text("web:\n  port: 81\nweb2: 1\n")
+    template = Place(tmp_path / "web.yaml", 7)
+    seen = [
+        Seen(replace(MISFIT.at(place, "x", "wrong"), values_path=path), setting)
+        for place, path, setting in (
+            (template, "web.port", ""),
+            (template, "web.port", "prod"),
+            (template, "web.host", "prod"),
+            (template, "list.0.a", ""),
+            (template, "no.such", ""),
+            (template, None, ""),
+            (Place(own, 2), "web.port", ""),
+        )
+    ]
+    found = [each.finding.values_place for each in located(seen, {"": (own,), "prod": (own, prod)})]
+    assert found == [Place(own, 2), Place(prod, 2), Place(own, 3), Place(own, 4), None, None, None]
 
 
 def test_files_are_merged_as_helm_merges_them(values: Callable[..., Values]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from seatrial.check.outputs.words import HEADINGS, counted, under, verdict
+from seatrial.check.outputs.words import HEADINGS, counted, under, value, verdict
 from seatrial.check.report import GRAVE, Report, Reported
 from seatrial.wiring.finding import Group
 
@@ -38,7 +38,7 @@ def _table(found: tuple[Reported, ...]) -> str:
 
 def _row(each: Reported) -> str:
     finding = each.finding
-    what = f"**{finding.object}**: {finding.what}{under(each)}. {finding.consequence}"
+    what = f"**{finding.object}**: {finding.what}{under(each)}{value(each)}. {finding.consequence}"
     return _joined((f"`{finding.place}`<br>{finding.id}", _cell(what), _cell(finding.mend)))
 
 

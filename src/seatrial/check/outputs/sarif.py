@@ -15,6 +15,7 @@ from seatrial import __version__
 from seatrial.check.outputs.words import sentence
 from seatrial.check.registry import find
 from seatrial.check.report import Report, Reported
+from seatrial.errors import Place
 from seatrial.wiring.finding import Group
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -54,17 +55,12 @@ def _rule(id: str, group: Group) -> dict[str, Any]:
 
 def _result(each: Reported, index: int) -> dict[str, Any]:
     finding = each.finding
-    path = finding.place.path
-    artifact = {"uri": quote(path.as_posix()), **({} if path.is_absolute() else {"uriBaseId": "SRCROOT"})}
-    region = {"startLine": finding.place.line or 1}
-    if finding.place.line and finding.place.column:
-        region["startColumn"] = finding.place.column
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "ruleIndex": index,
         "level": LEVELS[finding.group],
         "message": {"text": sentence(each)},
-        "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
+        "locations": [{"physicalLocation": _location(finding.place)}],
         "partialFingerprints": {"ruleObjectFile/v1": hashlib.sha256("\0".join(each.key).encode()).hexdigest()},
         "properties": {
             "group": finding.group.value,
@@ -72,6 +68,17 @@ def _result(each: Reported, index: int) -> dict[str, Any]:
             "valuesPath": finding.values_path or "",
         },
     }
+    if finding.values_place:
+        said = {"text": f"The value {finding.values_path}"}
+        result["relatedLocations"] = [{"id": 0, "physicalLocation": _location(finding.values_place), "message": said}]
     if each.waived:
         result["suppressions"] = [{"kind": "external", "justification": each.waived}]
     return result
+
+
+def _location(place: Place) -> dict[str, Any]:
+    artifact = {"uri": quote(place.path.as_posix()), **({} if place.path.is_absolute() else {"uriBaseId": "SRCROOT"})}
+    region = {"startLine": place.line or 1}
+    if place.line and place.column:
+        region["startColumn"] = place.column
+    return {"artifactLocation": artifact, "region": region}

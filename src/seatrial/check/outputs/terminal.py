@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from seatrial.check.outputs.words import HEADINGS, counted, under, verdict
+from seatrial.check.outputs.words import HEADINGS, counted, under, value, verdict
 from seatrial.check.report import GRAVE, Report, Reported
 from seatrial.wiring.finding import Group
 
@@ -58,8 +58,7 @@ def _same_rule(console: Console, several: list[Reported]) -> None:
         finding = each.finding
         also = f" (also {', '.join(each.also)})" if each.also else ""
         _line(console, ("  ", ""), (str(finding.place), "bold"), (f"  {finding.id}{also}", "dim"))
-        value = f" [value {finding.values_path}]" if finding.values_path else ""
-        _line(console, (f"    {finding.object}: {finding.what}{under(each)}", ""), (value, "dim"))
+        _line(console, (f"    {finding.object}: {finding.what}{under(each)}", ""), (value(each), "dim"))
     finding = several[0].finding
     _line(console, ("    then  ", "dim"), (finding.consequence, ""))
     _line(console, ("    mend  ", "green"), (finding.mend, ""))

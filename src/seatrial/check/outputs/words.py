@@ -15,9 +15,16 @@ HEADINGS: Mapping[Group, str] = {
 
 
 def sentence(each: Reported) -> str:
-    """What is wrong, under which values, and what to do."""
+    """What is wrong, under which values and by which of them, and what to do."""
     finding = each.finding
-    return f"{finding.object}: {finding.what}{under(each)}. {finding.consequence} {finding.mend}".strip()
+    return f"{finding.object}: {finding.what}{under(each)}{value(each)}. {finding.consequence} {finding.mend}".strip()
+
+
+def value(each: Reported) -> str:
+    """The value that a finding comes from, with its file and line; nothing where it comes from none."""
+    finding = each.finding
+    where = f", {finding.values_place}" if finding.values_place else ""
+    return f" [value {finding.values_path}{where}]" if finding.values_path else ""
 
 
 def under(each: Reported) -> str:
