@@ -51,6 +51,7 @@ def plan(criterion_marks: list[Any], observation_marks: list[Any]) -> Plan | str
         disturbs=Disturbs.named(mark.kwargs.get("disturbs")),
         component=mark.kwargs.get("component"),
         last=mark.kwargs.get("last", False),
+        apart=mark.kwargs.get("apart", False),
     )
     return Plan(criterion, job)
 

@@ -32,6 +32,7 @@ def trial(
     disturbs: Literal["component", "node", "cluster"] | None = None,
     component: str | None = None,
     last: bool = False,
+    apart: bool = False,
 ) -> pytest.MarkDecorator:
     """Judges the running application.
 
@@ -41,5 +42,7 @@ def trial(
         disturbs: what it upsets; the scheduler keeps it apart.
         component: which component it upsets, where it is only one.
         last: runs after everything that is not last.
+        apart: it looks at objects of its own, so what disturbs the release may go on beside it.
     """
-    return pytest.mark.trial.with_args(observe, needs=tuple(needs), disturbs=disturbs, component=component, last=last)
+    how = {"disturbs": disturbs, "component": component, "last": last, "apart": apart}
+    return pytest.mark.trial.with_args(observe, needs=tuple(needs), **how)

@@ -61,6 +61,7 @@ class Job(Generic[World]):
         disturbs: how much it upsets.
         component: what it upsets, where ``disturbs`` is COMPONENT.
         last: runs after all that are not last (teardown-like observations).
+        apart: it looks at objects of its own and at none of the release: only what disturbs the cluster is in its way.
     """
 
     key: str
@@ -69,11 +70,14 @@ class Job(Generic[World]):
     disturbs: Disturbs = Disturbs.NOTHING
     component: str | None = None
     last: bool = False
+    apart: bool = False
 
     def in_the_way_of(self, other: Job[World]) -> bool:
         """Whether the two must not run at the same time. Observations of files touch nothing."""
         if not (self.needs and other.needs) or max(self.disturbs, other.disturbs) == Disturbs.NOTHING:
             return False
+        if self.apart or other.apart:
+            return max(self.disturbs, other.disturbs) == Disturbs.CLUSTER
         if self.disturbs == Disturbs.COMPONENT and other.disturbs == Disturbs.COMPONENT:
             return self.component == other.component or None in (self.component, other.component)
         return True

@@ -69,13 +69,13 @@ def test_not_ready_pod_gets_no_traffic(observed, record):
 
 
 @criterion("M2-PROBE-02")
-@trial(restarts.observe_slow_start)
+@trial(restarts.observe_slow_start, apart=True)
 def test_a_slow_start_is_left_alone(observed, record):
     record(restarts.judge_slow_start(observed))
 
 
 @criterion("M2-PROBE-04")
-@trial(restarts.observe_hung)
+@trial(restarts.observe_hung, apart=True)
 def test_a_hung_process_is_restarted_once(observed, record):
     record(restarts.judge_hung(observed))
 

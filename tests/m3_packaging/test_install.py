@@ -25,7 +25,7 @@ def test_all_pods_are_ready_and_all_services_answer(observed, record):
 
 
 @criterion("M3-INST-04")
-@trial(repeats.observe_repeats)
+@trial(repeats.observe_repeats, apart=True)
 def test_installs_are_repeatable_side_by_side_and_leave_nothing(observed, record):
     record(repeats.judge_repeats(observed))
 

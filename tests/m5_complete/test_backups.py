@@ -7,6 +7,6 @@ from seatrial.trials import backups, repeats
 
 
 @criterion("M5-KAG-07")
-@trial(repeats.observe_repeats)
+@trial(repeats.observe_repeats, apart=True)
 def test_backups_are_taken_are_sound_and_come_back(observed, record):
     record(backups.judge_backups(observed["backups"]))

@@ -13,7 +13,7 @@ def test_deleted_and_killed_pods_come_back_without_help(observed, record):
 
 
 @criterion("M5-HEAL-01")
-@trial(exhaustion.observe_exhaustion)
+@trial(exhaustion.observe_exhaustion, apart=True)
 def test_what_ran_out_of_disk_or_cpu_comes_back_without_help(observed, record):
     record(exhaustion.judge_exhaustion(observed))
 

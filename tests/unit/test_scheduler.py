@@ -91,6 +91,21 @@ def test_files_are_read_while_the_cluster_is_disturbed():
         scheduler.result(job.key)
 
 
+def test_what_has_objects_of_its_own_runs_beside_what_disturbs_the_release_but_not_the_cluster():
+    meter = Meter()
+    gate = threading.Barrier(2, timeout=5)
+    jobs = [
+        Job("break", lambda world: gate.wait(), ("release",), Disturbs.NODE),
+        Job("copies", lambda world: gate.wait(), ("release",), apart=True),
+        meter.job("more", 0.1, apart=True),
+        meter.job("all", disturbs=Disturbs.CLUSTER),
+    ]
+    scheduler = run(jobs)
+    for job in jobs:
+        scheduler.result(job.key)
+    assert not meter.together("more", "all")
+
+
 def test_a_failed_stage_is_named_and_blocks_only_what_needs_it():
     def broken(world: Any) -> None:
         raise ClusterError("no network")

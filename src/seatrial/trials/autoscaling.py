@@ -176,7 +176,7 @@ def _load(world: World, load: Load, most_seconds: float) -> LocustLoad:
 
 
 def _watch_rise(kube: Kube, namespace: str, names: set[str], timeout: float) -> list[dict[str, Any]]:
-    """Every state of the autoscalers until all of them want more than their minimum."""
+    """Every state of the autoscalers until all of them want more than their minimum, but for those that may not."""
     began = time.monotonic()
     timeline: list[dict[str, Any]] = []
     last: dict[str, dict[str, Any]] = {}
@@ -186,9 +186,13 @@ def _watch_rise(kube: Kube, namespace: str, names: set[str], timeout: float) -> 
             if last.get(name) != facts:
                 last[name] = facts
                 timeline.append({"seconds": round(time.monotonic() - began, 1), **facts})
-        if len(last) == len(names) and all(facts["desired"] > facts["min"] for facts in last.values()):
+        if len(last) == len(names) and all(facts["desired"] > facts["min"] or not _may_rise(facts) for facts in last.values()):
             break
     return timeline
+
+
+def _may_rise(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["max"] > facts["min"])
 
 
 def _rise(timeline: Sequence[Mapping[str, Any]], autoscaler: Mapping[str, Any]) -> dict[str, Any]:
@@ -378,6 +382,9 @@ def _rise_faults(subject: str, entry: Mapping[str, Any], limit: float) -> tuple[
         return [Fault(subject, f"{entry['peak']} replicas", f"at most {entry['max']}", "See its events")], []
     if entry["raised"] is not None and entry["raised"] <= limit:
         return [], []
+    if not _may_rise(entry):
+        found = f"never above its minimum: its maximum is {entry['max']} too"
+        return [Fault(subject, found, f"within {limit:g} s", "Raise maxReplicas")], []
     if target is not None and entry["peaks"]["cpu"] <= target:
         return [], [
             f"{subject}: the load brought its CPU to {entry['peaks']['cpu']} %, not above its target of {target} %: load it more"

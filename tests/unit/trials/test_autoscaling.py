@@ -1,7 +1,8 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
-from seatrial.trials.autoscaling import copies, count_connections, judge_load, judge_metrics
+from seatrial.tools.kube import Kube
+from seatrial.trials.autoscaling import _watch_rise, copies, count_connections, judge_load, judge_metrics
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -57,6 +58,31 @@ def test_load_that_raises_nothing(recorded: Recorded) -> None:
     assert "never above its minimum" in judge_load(seen).reason
     seen["autoscalers"]["backend"]["peaks"]["cpu"] = 20
     assert judge_load(seen).outcome is Outcome.INCONCLUSIVE
+
+
+def test_an_autoscaler_that_may_not_rise_is_not_waited_for(recorded: Recorded) -> None:
+    seen = recorded("load")
+    seen["autoscalers"]["backend"] |= {"raised": None, "min": 2, "max": 2, "peak": 2}
+    assert "never above its minimum: its maximum is 2 too" in judge_load(seen).reason
+
+    def item(name: str, most: int, desired: int) -> dict[str, Any]:
+        spec = {"scaleTargetRef": {"kind": "Deployment", "name": name}, "minReplicas": 2, "maxReplicas": most, "metrics": []}
+        metadata = {"name": name, "creationTimestamp": "2026-11-22T00:00:00Z"}
+        return {"metadata": metadata, "spec": spec, "status": {"desiredReplicas": desired}}
+
+    class Watched:
+        """Tells of two autoscalers, of which one rises, and then for ever of nothing new."""
+
+        told = 0
+
+        def watch(self, kind: str, namespace: str, *, timeout: float) -> Iterator[dict[str, Any]]:
+            for _ in range(100):
+                self.told += 1
+                yield {"a": item("a", 2, 2), "b": item("b", 4, 2 + (self.told > 2))}
+
+    kube = Watched()
+    timeline = _watch_rise(cast(Kube, kube), "n", {"a", "b"}, 60.0)
+    assert kube.told == 3 and [entry["desired"] for entry in timeline] == [2, 2, 3]
 
 
 def test_what_an_earlier_trial_asked_for_is_no_effect_of_the_load(recorded: Recorded) -> None:

@@ -35,7 +35,7 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
             Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
         ),
-        consequences=("M2-DB-01", "M5-RB-01"),
+        consequences=("M2-DB-01",),
         beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01"),
     ),
     Sabotage(
