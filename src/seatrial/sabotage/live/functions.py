@@ -220,7 +220,7 @@ FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
         name="idle-above-its-target",
         milestone=4,
-        description="The memory target lies below what an idle backend needs: it rests nowhere but at its maximum, day and night.",
+        description="The memory target lies below what an idle backend needs: it runs at its maximum day and night.",
         criterion="M4-HPA-02",
         says="idle memory at",
         edits=(
