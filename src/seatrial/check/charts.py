@@ -146,17 +146,23 @@ def _bench(found: Holdings, chart: FoundChart, helm: Helm, kube_version: str, sc
 
 
 def _names(found: Holdings, chart: FoundChart) -> Names:
-    """As seatrial.yaml says, else the chart's own name, as most people do; several charts share a namespace."""
+    """As seatrial.yaml or the repository's documents say, else the chart's own name; several charts share a namespace."""
     if found.app is not None:
         return Names(found.app.chart.release, found.app.namespace)
     name = re.sub(r"[^a-z0-9]+", "-", chart.name.lower()).strip("-")[:40].strip("-") or "release"
-    return Names(name, name if len(found.charts) == 1 else SHARED_NAMESPACE)
+    return Names(chart.release or name, chart.namespace or (name if len(found.charts) == 1 else SHARED_NAMESPACE))
 
 
 def _settings(found: Holdings, chart: FoundChart) -> list[tuple[Path, ...]]:
-    """The values files to render with: those of the trial first, where seatrial.yaml names some; none; then each alone."""
+    """The values files to render with: those of the trial first, where seatrial.yaml names some; none; then each alone.
+
+    A chart without values of its own is installed with others, and not without, unless somebody says so.
+    """
     trial = tuple(found.app.path(path).resolve() for path in found.app.chart.values) if found.app else ()
-    return list(dict.fromkeys([trial, (), *((path,) for path in chart.values)]))[:MOST_SETTINGS]
+    others = list(dict.fromkeys([*((path,) for path in chart.values), *chart.sets]))
+    bare = chart.defaults is not None or chart.bare or not others
+    first = [trial] if trial else []
+    return list(dict.fromkeys([*first, *([()] if bare else []), *others]))[:MOST_SETTINGS]
 
 
 def _first(found: Holdings, bench: Bench) -> None:

@@ -25,7 +25,8 @@ from seatrial.toolchain.store import cache_path
 KIND = "check"
 PROGRAMS = ("helm", "hadolint", "checkov")
 _READ = re.compile(
-    r".+\.(?:ya?ml|tpl|sh|bash|env|pem|key|p12|pfx|jks|dockerignore)|.*(?i:dockerfile|containerfile|entry-?point).*|"
+    r".+\.(?:ya?ml|tpl|sh|bash|ps1|mk|md|rst|adoc|txt|env|pem|key|p12|pfx|jks|dockerignore)|(?:Make|Just|Jenkins|Tilt)file|"
+    r".*(?i:dockerfile|containerfile|entry-?point).*|angular\.json|"
     r"\.(?:dockerignore|helmignore|npmrc|netrc|env.*)|id_\w+|credentials\.json"
 )
 """Names of files outside of charts that some check reads; of all others, only the names count."""

@@ -110,6 +110,9 @@ _OF_TEXT = re.compile(r"wrong type for value|in type string|expected map|range c
 _TOLD_OTHERWISE = ("is deprecated since", "chart directory is missing these dependencies", "icon is recommended")
 """What helm lint says and a rule of its own covers, or nobody has to mend."""
 
+_UNLISTED = "chart metadata is missing these dependencies: "
+"""What lies in charts/ and Chart.yaml does not name: Helm installs it all the same."""
+
 
 @dataclass(frozen=True)
 class Names:
@@ -128,6 +131,7 @@ class Shown:
         files: values files, in order.
         values: in force, merged as Helm does, placeholders included.
         asked: values that the chart asks for and nobody gives.
+        told: values that are set on the command line, as documents and scripts of the repository say.
         rendered: what came out; None where it did not render.
         cut: it was cut off: other settings will take as long.
         outcome: what is to be told of it.
@@ -137,6 +141,7 @@ class Shown:
     files: tuple[Path, ...]
     values: Mapping[str, Any]
     asked: tuple[tuple[str, ...], ...] = ()
+    told: tuple[tuple[str, ...], ...] = ()
     rendered: Rendered | None = None
     cut: bool = False
     outcome: Outcome = field(default_factory=Outcome)
@@ -196,13 +201,18 @@ class Renderer:
             said: what Helm is known to print; without it Helm is asked.
             thrown: values that win over those of the files.
         """
-        shown = Shown(setting, files, values.merged)
+        told = {path: value for path, value in self.chart.given_with(files).items() if dig(values.merged, *path) in (None, "")}
+        known: dict[str, Any] = {}
+        for path, value in told.items():
+            known = merged(known, nested(path, value)) if value is not None else known
+        values = replace(values, merged=merged(values.merged, known))
+        shown = Shown(setting, files, values.merged, told=tuple(path for path, value in told.items() if value is not None))
         shown.outcome.found(values.faults)
         if any(fault.id == UNREADABLE.id for fault in values.faults):
             return shown
-        asked = dict(values.required)
+        asked = {path: "is set on the command line" for path, value in told.items() if value is None} | dict(values.required)
         while True:
-            given: dict[str, Any] = dict(thrown or {})
+            given: dict[str, Any] = merged(known, thrown or {})
             for path in asked:
                 given = merged(given, nested(path, placeholder(path, values.schema)))
             try:
@@ -349,7 +359,7 @@ class Renderer:
 
     def given(self, shown: Shown) -> str:
         """What ``helm lint`` is told beside the chart: charts for which that is the same are linted together."""
-        return repr((self.names.namespace, shown.files, _of_paths(shown.asked, shown.values), self.kube_version))
+        return repr((self.names.namespace, shown.files, _of_paths((*shown.told, *shown.asked), shown.values), self.kube_version))
 
     def linted(self, messages: Iterable[LintMessage]) -> Outcome:
         """What ``helm lint --strict`` adds, for a chart that renders."""
@@ -357,9 +367,11 @@ class Renderer:
         for message in messages:
             grave = message.severity is not Severity.INFO
             if grave and not any(words in message.text for words in _TOLD_OTHERWISE):
-                group = Group.WILL_BREAK if message.severity is Severity.ERROR else None
+                said, unlisted, names = message.text.partition(_UNLISTED)
+                text = f"{said}{unlisted}{', '.join(sorted(names.split(',')))}" if unlisted else message.text  # in any order
+                group = Group.WILL_BREAK if message.severity is Severity.ERROR and not unlisted else None
                 place = Place(self.chart.folder / (message.path or CHART))
-                outcome.found([LINT.at(place, f"chart {self.chart.name}", message.text, group=group)])
+                outcome.found([LINT.at(place, f"chart {self.chart.name}", text, group=group)])
         return outcome
 
     def _original(self, path: Path) -> Path:
@@ -376,7 +388,7 @@ def lint_together(every: Sequence[tuple[Renderer, Shown]]) -> list[tuple[str, Ou
             [renderer.folder for renderer, _ in every],
             namespace=first.names.namespace,
             values=shown.files,
-            overrides=_of_paths(shown.asked, shown.values),
+            overrides=_of_paths((*shown.told, *shown.asked), shown.values),
             kube_version=first.kube_version,
         )
     except ProcessError as error:

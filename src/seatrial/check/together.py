@@ -66,9 +66,8 @@ def render_together(every: Sequence[tuple[Renderer, Shown]], names: Names, scrat
 def _own_names(renderer: Renderer, shown: Shown) -> frozenset[str]:
     """The chart's name and those of its helpers, which no other may have; empty where it has to be rendered alone."""
     chart = renderer.chart
-    alone = (
-        shown.files or shown.asked or chart.dependencies or renderer.folder != chart.folder or (chart.folder / "charts").exists()
-    )
+    given = shown.files or shown.asked or shown.told
+    alone = given or chart.dependencies or renderer.folder != chart.folder or (chart.folder / "charts").exists()
     if alone or sum(path.stat().st_size for path in chart.files) > MAX_BYTES:
         return frozenset()
     texts = [text_of(path) for path in chart.files]

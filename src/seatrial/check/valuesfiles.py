@@ -245,7 +245,10 @@ def placeholder(path: Sequence[str], schema: Mapping[str, Any]) -> Any:
 
 _STAND_INS: tuple[tuple[str, Any], ...] = (
     ("replica", 1),
+    ("utilization", 50),
     ("port", 8080),
+    ("cpu", "100m"),
+    ("memory", "128Mi"),
     ("database", "postgresql://placeholder:placeholder@db.example.com:5432/placeholder"),
     ("url", "https://placeholder.example.com"),
     ("uri", "https://placeholder.example.com"),

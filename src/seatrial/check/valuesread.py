@@ -7,7 +7,7 @@ nothing is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,18 +73,46 @@ def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
                     yield finding
         for first, *rest in without.values():  # who mends the template, or knows that the key is wrong, mends every file
             yield replace(first, what=first.what + so_do([_file_name(chart, each.place.path) for each in rest]))
-    known = {leaf.path for found in given.values() for leaf in found}
+    yield from _undefined(chart, reading, given)
+
+
+def _undefined(chart: FoundChart, reading: Reading, given: Mapping[Path, Sequence[Leaf]]) -> Iterator[Finding]:
+    """What is printed and not given: not by files, nor on the command line, as far as documents and scripts say.
+
+    One finding for all that stands below a key that nobody gives. Nothing where a values file cannot be read as one: that is
+    told, and nobody knows what it gives.
+    """
+    sets = {file: _leaves(file) for files in chart.sets for file in files if file not in given}
+    every = {**given, **sets}
+    if any(not found and _is_broken(file) for file, found in every.items()):
+        return
+    known = {*(key for keys in chart.given.values() for key in keys), *(leaf.path for found in every.values() for leaf in found)}
     below = {leaf.path for file in _below(chart) for leaf in _leaves(file)}
-    shown = _commented(files)
+    shown = _commented([*every])
     others = {"global", *(each.key for each in chart.dependencies)}
+    missed: dict[Path_, list[tuple[Path_, Place]]] = {}
     for path, place in reading.printed.items():
         missing = not any(path[: len(each)] == each[: len(path)] for each in known)
         asked = any(path[: len(each)] == each for each in reading.careful) or path[-1] in shown
         if place.path.name.startswith("_"):  # a helper, which subcharts may call with values of their own
             missing = missing and not any(path[: len(each)] == each[: len(path)] for each in below)
         if missing and not asked and path[0] not in others and "charts" not in place.path.relative_to(chart.folder).parts:
-            name = ".".join(path)
-            yield UNDEFINED.at(place, f"chart {chart.name}", f"it prints .Values.{name}, which no file gives", values_path=name)
+            lengths = range(1 if known else 0, len(path))
+            top = next((path[:end] for end in lengths if not any(each[:end] == path[:end] for each in known)), path)
+            missed.setdefault(top, []).append((path, place))
+    for (path, place), *rest in missed.values():
+        name = ".".join(path)
+        also = so_do([".".join(other) for other, _ in rest])
+        yield UNDEFINED.at(place, f"chart {chart.name}", f"it prints .Values.{name}, which no file gives{also}", values_path=name)
+
+
+def _is_broken(file: Path) -> bool:
+    """Whether a values file cannot be read as one."""
+    try:
+        leaves(file)
+    except SeatrialError:
+        return True
+    return False
 
 
 def _below(chart: FoundChart) -> list[Path]:

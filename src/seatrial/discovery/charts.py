@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,6 +55,11 @@ class FoundChart:
         metadata: Chart.yaml as plain data; empty where it cannot be read.
         trouble: why it cannot be read, and the line; None where it can.
         values: values files for it beside its own values.yaml.
+        sets: values files that it is installed with together, as documents, scripts and pipelines say.
+        release, namespace: what they call it, and where they put it; empty where they do not say.
+        into: namespaces that they have Helm install it into, by the values files of it.
+        given: what they set on the command line beside such values files, by its keys; None where a variable says what to.
+        bare: they install it without any values but its own.
     """
 
     folder: Path
@@ -66,6 +71,12 @@ class FoundChart:
     metadata: Mapping[str, Any]
     trouble: tuple[str, int] | None = None
     values: tuple[Path, ...] = ()
+    sets: tuple[tuple[Path, ...], ...] = ()
+    release: str = ""
+    namespace: str = ""
+    into: Mapping[tuple[Path, ...], frozenset[str]] = field(default_factory=dict)
+    given: Mapping[tuple[Path, ...], Mapping[tuple[str, ...], Any]] = field(default_factory=dict)
+    bare: bool = False
 
     @property
     def missing(self) -> tuple[Dependency, ...]:
@@ -88,6 +99,16 @@ class FoundChart:
     def files(self) -> tuple[Path, ...]:
         """What Helm loads: everything that .helmignore lets through, vendored subcharts included."""
         return tuple(_loaded(self.folder))
+
+    def given_with(self, files: tuple[Path, ...]) -> Mapping[tuple[str, ...], Any]:
+        """What is set on the command line beside some values files; where nobody says, what is set beside any."""
+        if files in self.given:
+            return self.given[files]
+        return {key: value for each in self.given.values() for key, value in each.items()}
+
+    def into_with(self, files: tuple[Path, ...]) -> frozenset[str]:
+        """The namespaces that Helm is told to install into with some values files; where nobody says, with any."""
+        return self.into[files] if files in self.into else frozenset(name for names in self.into.values() for name in names)
 
     @property
     def templates(self) -> tuple[Path, ...]:

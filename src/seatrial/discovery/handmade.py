@@ -39,12 +39,18 @@ def made_by_hand(tree: Tree) -> Mapping[tuple[str, str], str]:
     A name that ends with ``*`` is the beginning of one: a loop made the rest.
     """
     found: dict[tuple[str, str], str] = {}
+    for name, text in documents(tree):
+        for kind, called in _made(text):
+            found.setdefault((kind, called), f"made beforehand, as {name} says")
+    return found
+
+
+def documents(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Name and text of everything that tells people or pipelines what to do."""
     for name in tree.own:
         path = PurePosixPath(name)
         if path.suffix.lower() in _DOCUMENTS or path.name in _NAMES or _WORKFLOWS & {*path.parts}:
-            for kind, called in _made(text_of(tree.root / name) or ""):
-                found.setdefault((kind, called), f"made beforehand, as {name} says")
-    return found
+            yield name, text_of(tree.root / name) or ""
 
 
 def _made(text: str) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from seatrial.discovery.charts import CHART, FoundChart, find_charts, read_chart
 from seatrial.discovery.compose import ComposeFile, find_compose
 from seatrial.discovery.dockerfiles import FoundDockerfile, built_in, find_dockerfiles
+from seatrial.discovery.installs import with_installs
 from seatrial.discovery.manifests import Manifests, find_manifests
 from seatrial.discovery.pages import PageCall, all_page_calls
 from seatrial.discovery.tree import Tree
@@ -61,8 +62,10 @@ def discover(tree: Tree) -> Holdings:
         ConfigError: its seatrial.yaml cannot be used.
     """
     charts = find_charts(tree)
+    if SETTINGS not in tree.known:  # which says itself how its chart is installed
+        charts = with_installs(tree, charts)
     compose = find_compose(tree)
-    values = [path for chart in charts for path in chart.values]
+    values = [path for chart in charts for path in (*chart.values, *(file for files in chart.sets for file in files))]
     found = Holdings(
         tree=tree,
         charts=charts,

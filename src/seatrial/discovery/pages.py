@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from seatrial.discovery.dockerfiles import FoundDockerfile, copied, covers
 from seatrial.discovery.patterns import MAX_PAGE_BYTES, PACKAGE, PAGE_FILE
@@ -63,6 +64,8 @@ _PIPELINES = re.compile(
 _BUILDS = re.compile(r"\b(?:build|generate|export|start|serve|dev|vite|ng|next|nuxt|parcel|webpack|react-scripts)\b")
 """What makes pages of scripts, or serves them as they are being developed."""
 _RUNS = ("RUN", "CMD", "ENTRYPOINT")
+_ANGULAR = "angular.json"
+_PRODUCTION = re.compile(r"--prod\b|\bproduction\b")
 _CHANGES = re.compile(r"\b(?:sed|envsubst|perl|awk|replace)\b")
 
 
@@ -113,6 +116,7 @@ class _Context:
         )
         self.packages = {str(PurePosixPath(name).parent): self._package(name) for name in self.names if name.endswith(PACKAGE)}
         self.told = "\n".join(each.value for each in self.instructions)
+        self.replaced = frozenset(self._replaced())
         self.builds = any(_BUILDS.search(each.value) for each in self.instructions if each.keyword in _RUNS)
         self.pages = self._pages()
 
@@ -131,7 +135,8 @@ class _Context:
 
     def _pages(self) -> dict[str, str]:
         """Scripts of pages, by name; nothing where none of them names the machine itself, or a variable of the build."""
-        names = [name for name in self.names if PAGE_FILE.fullmatch(name) and not _ASIDE.search(name)][:MAX_PAGES]
+        scripts = (name for name in self.names if PAGE_FILE.fullmatch(name) and not _ASIDE.search(name))
+        names = [name for name in scripts if name not in self.replaced][:MAX_PAGES]
         texts = {name: _page_text(self.folder / name) for name in names}
         named = {PurePosixPath(source).name for name in names if _is_page(name) for source in _sources(texts[name])}
         return {
@@ -144,6 +149,21 @@ class _Context:
         needs = self.needs(name)
         built = self.builds and bool(needs & _FRAMEWORKS) and not needs & _NO_PAGES
         return built or PurePosixPath(name).name in named
+
+    def _replaced(self) -> Iterator[str]:
+        """Scripts in whose place Angular builds others for production: ``environment.ts``, mostly."""
+        start = self.tree.name(self.folder)
+        for name in self.tree.own:
+            path = PurePosixPath(name)
+            if path.name != _ANGULAR or not (start == "." or path.is_relative_to(start)):
+                continue
+            inside = path.parent.relative_to("." if start == "." else start)
+            package = text_of(self.tree.root / path.parent / PACKAGE) or ""
+            for build in _angular_builds(text_of(self.tree.root / name) or ""):
+                meant = build.get("defaultConfiguration") == "production" or _PRODUCTION.search(f"{self.told}\n{package}")
+                files = _map(build, "configurations", "production").get("fileReplacements") if meant else ()
+                for each in files if isinstance(files, list) else ():
+                    yield str(inside / str(_map(each).get("replace") or _map(each).get("src") or "-"))
 
     def is_browsers(self, name: str) -> bool:
         """Whether browsers run a script, as far as it tells, where its framework also runs scripts on the server."""
@@ -234,6 +254,24 @@ def _set(context: _Context) -> Iterator[PageCall]:
         found = LOOPBACK.match(value) if _PUBLIC.fullmatch(name) else None
         if found and not context.pipelines_set(name) and reads(context.scripts, name):
             yield PageCall(found[0], place, setting=name, default=default)
+
+
+def _map(data: Any, *path: str) -> Mapping[str, Any]:
+    """What stands at a path; empty where that is no map."""
+    for step in path:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _angular_builds(text: str) -> Iterator[Mapping[str, Any]]:
+    """How each project of an Angular workspace is built."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return
+    for project in _map(data, "projects").values():
+        for targets in ("architect", "targets"):
+            yield _map(project, targets, "build")
 
 
 def _speaks_of(text: str, variable: str) -> bool:

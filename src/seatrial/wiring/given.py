@@ -69,6 +69,7 @@ class Given:
         services: names of Services that the rest of the repository has: what may be meant where a name is wrong.
         unread: text of manifests that cannot be read and would be applied together with these.
         assumed: namespaces that nobody has written: where a chart is put, whoever installs it decides.
+        into: namespaces that Helm is told to install into, as far as somebody says so.
         lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
     """
@@ -90,6 +91,7 @@ class Given:
     services: Sequence[str] = ()
     unread: str = ""
     assumed: frozenset[str] = frozenset()
+    into: frozenset[str] = frozenset()
     ingress_classes: frozenset[str] | None = None
     storage_classes: frozenset[str] | None = None
 

@@ -100,6 +100,17 @@ def at(edge: Edge, what: str, consequence: str, mend: str = "") -> Hit:
     return Hit(edge.item, edge.path, what, consequence, mend, place=edge.place)
 
 
+def release_of(graph: Graph, service: str) -> str:
+    """What a release must be called for one of its Services to have this name; empty where none has it under any."""
+    rendering = graph.given.second or graph.given.rendering  # what nobody calls a release is sure to be the release's name
+    own = [item for item in rendering.objects if item.kind == "Service" and item.template not in graph.given.beside]
+    for name in (item.name for item in own if rendering.release):
+        end = name.removeprefix(rendering.release)
+        if end not in ("", name, service) and service.endswith(end):
+            return service.removesuffix(end)
+    return ""
+
+
 def name_of(edge: Edge) -> str:
     """Of what holds a reference, the name alone."""
     return str(edge.source).rpartition(" ")[2]

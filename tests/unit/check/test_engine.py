@@ -40,6 +40,24 @@ def test_each_values_file_is_rendered_and_named(check: Check):
     assert found.settings == ("chart/values-prod.yaml",)
 
 
+def test_a_chart_without_values_of_its_own_is_installed_with_others(check: Check):
+    files = {name: text for name, text in HEALTHY.items() if name != "chart/values.yaml"}
+    values = HEALTHY["chart/values.yaml"]
+    report = check({**files, "chart/values-prod.yaml": values})
+    assert report.counts["renderings"] == 1 and report.of(*GRAVE) == ()
+    bare = check({**files, "chart/values-prod.yaml": values, "README.md": "helm install shop ./chart\n"})
+    assert bare.counts["renderings"] > 1 or "C-RENDER" in ids(bare), "somebody says that it is installed with none"
+
+
+def test_a_chart_is_judged_under_the_name_that_documents_give_it(check: Check):
+    service = SERVICE.replace("name: shop", "name: {{ .Release.Name }}-web")
+    env = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: x}\ndata: {API_URL: 'http://my-shop-web:80'}\n"
+    files = {**HEALTHY, "chart/templates/service.yaml": service, "chart/templates/config.yaml": env}
+    (found,) = [each.finding for each in check(files).findings if each.finding.id == "W-ADDRESS-HOST"]
+    assert found.group is Group.WILL_BREAK and "only in a release called my-shop" in found.what
+    assert "W-ADDRESS-HOST" not in ids(check({**files, "README.md": "helm install my-shop ./chart\n"}))
+
+
 def test_a_broken_template_under_one_values_file_only(check: Check):
     broken = SERVICE + "{{- if gt (int .Values.replicas) 2 }}\n{{ .Values.no.such }}\n{{- end }}\n"
     report = check({**HEALTHY, "chart/templates/service.yaml": broken, "chart/values-prod.yaml": "replicas: 3\n"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,18 @@ def test_placeholders_stand_in_for_what_the_chart_requires(show: Callable[..., S
     assert shown.rendered is not None and shown.rendered.objects[0].name == "placeholder.example.com"
     assert shown.values["web"] == {"host": "placeholder.example.com"}
     assert said(shown) == []
+
+
+def test_what_is_set_on_the_command_line_is_given(fake_helm: Callable[[str], Path], repository: Callable[..., Tree]):
+    (chart,) = find_charts(repository(FILES))
+    chart = replace(chart, given={(): {("password",): None, ("web", "host"): "shop.example.com", ("other",): "x"}})
+    renderer = Renderer(
+        Helm(fake_helm(REQUIRED)), chart, Completed(chart.folder, {}, Outcome(), ()), Names("shop", "shop"), "1.34.4"
+    )
+    shown = renderer.show("", (), read_values(chart, ()))
+    assert shown.rendered is not None and shown.rendered.objects[0].name == "shop.example.com"
+    assert shown.values["other"] == "x" and shown.told == (("web", "host"), ("other",))
+    assert shown.asked == (("password",),), "what a variable says is not known: a placeholder stands in"
 
 
 def test_a_refusal_that_names_no_value_is_a_note_and_no_fault(show: Callable[..., Shown]):

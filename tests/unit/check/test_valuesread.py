@@ -6,6 +6,7 @@ import pytest
 
 from seatrial.check.valuesread import judge_reading
 from seatrial.discovery.charts import find_charts
+from seatrial.discovery.holdings import discover
 from seatrial.discovery.tree import Tree
 from seatrial.discovery.valuesread import actions, read_templates
 
@@ -90,6 +91,33 @@ def test_a_value_that_nobody_gives_is_printed_as_nothing(template: str, said: Ca
 )
 def test_a_value_that_is_asked_about_may_be_missing(template: str, said: Callable[..., list[str]]):
     assert said(template, "image: {tag: a}\n") in ([], ["values.yaml:1 V-UNREAD no template reads image"])
+
+
+def test_what_stands_below_a_key_that_nobody_gives_is_told_once(said: Callable[..., list[str]]):
+    template = "{{ .Values.image.tagg }}\n{{ .Values.kong.port }}\n{{ .Values.kong.image.tag }}\n{{ .Values.image.pull }}\n"
+    assert said(template, "image: {tag: a}\n")[1:] == [
+        "templates/a.yaml:1 V-UNDEFINED it prints .Values.image.tagg, which no file gives",
+        "templates/a.yaml:2 V-UNDEFINED it prints .Values.kong.port, which no file gives, and so does kong.image.tag",
+        "templates/a.yaml:4 V-UNDEFINED it prints .Values.image.pull, which no file gives",
+    ]
+
+
+def test_nobody_knows_what_a_values_file_gives_that_cannot_be_read(said: Callable[..., list[str]]):
+    assert said("{{ .Values.host }}", "web: {}\nweb: {}\nhost: a\n") == []
+
+
+def test_what_is_given_when_the_chart_is_installed_need_not_stand_in_its_own_files(repository: Callable[..., Tree]):
+    files = {
+        "c/Chart.yaml": CHART,
+        "c/values.yaml": "a: 1\n",
+        "c/templates/a.yaml": "{{ .Values.a }}{{ .Values.b }}{{ .Values.c }}",
+    }
+    plain = repository(files)
+    (chart,) = discover(plain).charts
+    assert [each.values_path for each in judge_reading(chart, read_templates(chart))] == ["b", "c"]
+    told = repository({**files, "eu.yaml": "b: 1\n", "README.md": "helm install x c -f eu.yaml --set c=$C\n"})
+    (chart,) = discover(told).charts
+    assert list(judge_reading(chart, read_templates(chart))) == []
 
 
 def test_values_of_subcharts_and_their_switches_are_helms(said: Callable[..., list[str]]):

@@ -37,6 +37,27 @@ def find(tree: Callable[..., Tree]) -> Find:
     return make
 
 
+ANGULAR = {
+    **REACT,
+    "web/package.json": '{"dependencies": {"@angular/core": "20"}, "scripts": {"build": "ng build"}}',
+    "web/src/environments/environment.ts": "export const environment = {apiUrl: 'http://localhost:3000'};\n",
+    "web/src/app/api.service.ts": "import {environment} from '../environments/environment';\nfetch(environment.apiUrl)\n",
+}
+REPLACES = (
+    '{"projects": {"web": {"architect": {"build": {%s "configurations": {"production": {"fileReplacements": '
+    '[{"replace": "src/environments/environment.ts", "with": "src/environments/environment.prod.ts"}]}}}}}}}'
+)
+
+
+def test_what_angular_replaces_for_production_is_no_part_of_the_pages(find: Find):
+    told = ["web/src/environments/environment.ts:1 http://localhost:3000"]
+    assert find({**ANGULAR, "web/angular.json": "{}"}) == told
+    assert find({**ANGULAR, "web/angular.json": REPLACES % ""}) == told, "built as for developers"
+    assert find({**ANGULAR, "web/angular.json": REPLACES % '"defaultConfiguration": "production",'}) == []
+    built = DOCKERFILE.replace("npm run build", "npm run build -- --configuration production")
+    assert find({**ANGULAR, "web/angular.json": REPLACES % "", "web/Dockerfile": built}) == []
+
+
 PAGES = {
     "React": {**REACT, "web/src/App.js": CALL},
     "Vue": {**REACT, "web/package.json": '{"dependencies": {"vue": "3"}}', "web/src/App.vue": f"<script setup>\n{CALL}</script>"},

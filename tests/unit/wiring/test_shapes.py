@@ -47,6 +47,8 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
         fields = {**fields, "lacking": frozenset(fields["lacking"])}
     if "assumed" in fields:
         fields = {**fields, "assumed": frozenset(fields["assumed"])}
+    if "into" in fields:
+        fields = {**fields, "into": frozenset(fields["into"])}
     if "beside" in fields:
         fields = {**fields, "beside": frozenset(map(Path, fields["beside"]))}
     if "pages" in fields:

@@ -40,6 +40,12 @@ def test_references_that_lead_nowhere_say_why(shop: str, wire: Callable[..., Wir
     assert (edge.wanted, edge.target, edge.miss, edge.beside) == ("shop-backend:81", None, Miss.PORT, ("80",))
 
 
+def test_accounts_for_programs_that_are_installed_elsewhere_stay_there(shop: str, wire: Callable[..., Wiring]) -> None:
+    account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: shop-proxy, namespace: kube-system}\n"
+    assert wire(account).findings == ()
+    assert [each.id for each in wire(f"{shop}---\n{account}").findings] == ["W-NAME-NAMESPACE"]
+
+
 def test_what_is_made_beforehand_is_told_once(shop: str, wire: Callable[..., Wiring]) -> None:
     text = shop.replace("name: shop-database, key", "name: made-before, key")
     wiring = wire(text, values={"existingSecret": "made-before", "tls": {"secretName": "shop-tls"}})

@@ -13,7 +13,7 @@ from seatrial.wiring.graph import Edge, Graph, Miss, Relation
 from seatrial.wiring.imagenames import named_after
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.reading import mappings, number, text
-from seatrial.wiring.rule import Hit, at, both, either, held_by, name_of, rule
+from seatrial.wiring.rule import Hit, at, both, either, held_by, name_of, release_of, rule, so_do
 
 
 @rule(
@@ -36,9 +36,12 @@ def host(graph: Graph) -> Iterator[Hit]:
     is perhaps even ready, and fails with the first request that needs the other side.
     """
     elsewhere: list[Edge] = []
+    releases: dict[str, list[Edge]] = {}
     for edge in graph.dangling(Relation.CALLS):
         if edge.miss is Miss.NAMESPACE and edge.beside[0] in graph.given.assumed:
             elsewhere += [edge] if edge.item.template not in graph.given.beside else []
+        elif edge.miss is Miss.OBJECT and (release := release_of(graph, edge.wanted.partition(":")[0])):
+            releases.setdefault(release, []).append(edge)
         elif edge.miss is not Miss.PORT:
             yield at(edge, _what(edge), "Each call there fails: the name does not resolve.", _mend(edge))
     if elsewhere:  # where the chart is put, whoever installs it decides
@@ -47,6 +50,11 @@ def host(graph: Graph) -> Iterator[Hit]:
         what += f", and so it is with {both(more)}" if more else ""
         consequence = "Installed into any other namespace, each call there fails: the name does not resolve."
         yield replace(at(elsewhere[0], what, consequence, _mend(elsewhere[0])), group=Group.WILL_BREAK)
+    for release, edges in releases.items():  # whoever installs chooses the name
+        more = [f"{held_by(edge)} of {edge.item.subject}" for edge in edges[1:]]
+        what = f"{_held(edges[0])} names {edges[0].wanted}, which is there only in a release called {release}{so_do(more)}"
+        consequence = "Under any other name each call there fails: the name does not resolve."
+        yield replace(at(edges[0], what, consequence, _mend(edges[0])), group=Group.WILL_BREAK)
 
 
 def _held(edge: Edge) -> str:

@@ -10,10 +10,10 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import annotations_of
 from seatrial.chart.yamlstream import walk
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Graph, Miss, Relation
+from seatrial.wiring.graph import Edge, Graph, Miss, Relation
 from seatrial.wiring.links.edge import ingress_paths
 from seatrial.wiring.reading import mappings, text, texts
-from seatrial.wiring.rule import Hit, at, both, either, rule
+from seatrial.wiring.rule import Hit, at, both, either, release_of, rule
 
 REWRITE = "nginx.ingress.kubernetes.io/rewrite-target"
 _CONTROLLERS = {
@@ -55,9 +55,11 @@ def backend(graph: Graph) -> Iterator[Hit]:
         path, mend = str(edge.source).rpartition(" path ")[2], ""
         if edge.miss is Miss.PORT:
             what = f"path {path} leads to {edge.wanted}, but that Service has port {either(edge.beside)}"
+        elif edge.miss is Miss.NAMESPACE and edge.beside[0] in graph.given.assumed and _is_beside(graph, edge):
+            continue  # of another chart, which whoever installs puts where the Ingress says that it is
         elif edge.miss is Miss.NAMESPACE:
             what = f"path {path} leads to Service {edge.wanted}, which is in the namespace {edge.beside[0]}"
-        elif release := _release_of(graph, edge.wanted):  # whoever installs chooses the name
+        elif release := release_of(graph, edge.wanted):  # whoever installs chooses the name
             what = f"path {path} leads to Service {edge.wanted}, which is there only in a release called {release}"
             yield replace(at(edge, what, "Under any other name whoever opens that path gets 503."), group=Group.WILL_BREAK)
             continue
@@ -67,14 +69,10 @@ def backend(graph: Graph) -> Iterator[Hit]:
         yield at(edge, what, "Whoever opens that path gets 503.", mend)
 
 
-def _release_of(graph: Graph, service: str) -> str:
-    """What a release must be called for a Service to have this name; empty where it has it under none."""
-    second = graph.given.second
-    for item in second.objects if second is not None else ():
-        end = item.name.removeprefix(second.release) if item.kind == "Service" and second is not None else ""
-        if end and end != item.name and service.endswith(end):
-            return service.removesuffix(end)
-    return ""
+def _is_beside(graph: Graph, edge: Edge) -> bool:
+    """Whether the Service that an Ingress names belongs to others that are installed beside it."""
+    service = graph.names.find(edge.beside[0], edge.wanted)
+    return service is not None and service.item.template in graph.given.beside
 
 
 @rule(

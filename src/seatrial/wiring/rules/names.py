@@ -47,15 +47,53 @@ def namespace(graph: Graph) -> Iterator[Hit]:
         if item.namespace and (stays or away) and item.kind in _TOGETHER and not _listed(graph, item):
             written.setdefault(item.namespace, []).append(item)
     for name, items in written.items():  # one finding: they are mended together
+        if all(item.kind == "ServiceAccount" for item in items) and not _has_pods(graph):
+            continue  # accounts for programs that are installed elsewhere
         release = second if second is not None and name == rendering.namespace else rendering
         what = f"it is put into the namespace {name}, also where the release goes to {release.namespace}"
         what += f", and so it is with {both(item.subject for item in items[1:])}" if len(items) > 1 else ""
         yield Hit(items[0], ("metadata", "namespace"), what, "Installed elsewhere, its pods and Services do not find each other.")
 
 
+def _has_pods(graph: Graph) -> bool:
+    """Whether the chart brings pods itself."""
+    return any(workload.item.template not in graph.given.beside for workload in graph.workloads)
+
+
 def _listed(graph: Graph, item: ChartObject) -> bool:
     """Whether the namespace is one of a list in the values: such objects are meant for several namespaces."""
     return bool(_ENTRY.search(graph.places.values_path(item, ("metadata", "namespace")) or ""))
+
+
+@rule(
+    "W-NAME-CREATED",
+    criterion="M2-NS-01",
+    group=Group.BREAKS,
+    example="""
+kind: Namespace
+metadata: {name: {{ .Release.Namespace }}}
+""",
+    mend="Take it out of the chart: `helm install --create-namespace` makes it, and what else it needs is set on it beforehand.",
+)
+def created(graph: Graph) -> Iterator[Hit]:
+    """No chart creates the namespace that it is installed into.
+
+    Helm keeps its record of the release in that namespace, which has to be there before. It then refuses to take over an object
+    that it has not made. Who only renders the chart, or lets Argo CD apply it, does not notice.
+    """
+    first, second = graph.given.rendering, graph.given.second
+    always = {item.template for item in second.objects if _is_namespace(item, second.namespace)} if second is not None else set()
+    for item in graph.shelf.of_kind("Namespace"):
+        own = item.template not in graph.given.beside and "lookup" not in graph.given.templates.get(item.template, "")
+        into = item.name in graph.given.into or (item.template in always and _is_namespace(item, first.namespace))
+        if own and into:
+            what = f"the chart creates the namespace {item.name}, into which it is installed"
+            consequence = "helm install is refused: the namespace is there before, and belongs to no release."
+            yield Hit(item, ("metadata", "name"), what, consequence)
+
+
+def _is_namespace(item: ChartObject, name: str) -> bool:
+    return item.kind == "Namespace" and item.name == name
 
 
 @rule(

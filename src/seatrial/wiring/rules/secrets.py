@@ -18,6 +18,8 @@ from seatrial.wiring.rule import Hit, rule, so_do
 from seatrial.wiring.variables import Environment, Variable, expanded
 
 _SHOWN_ON_PURPOSE = re.compile(r"FIREBASE|MAPS|ALGOLIA|RECAPTCHA|TURNSTILE|SENTRY|POSTHOG|MAPBOX|SEARCH|ANALYTICS|CSRF")
+_IN_URL = re.compile(r"://[^/@\s:]*:([^@\s/]+)@")
+"""A password in an address, which the other side may hold as it is."""
 _FILE = re.compile(r"\.(?:sh|py|js|ts|ya?ml|json|toml|ini|conf|cfg|cnf|xml|properties|tpl|tmpl|sql|lua|rb|env|html|md|txt)$")
 
 
@@ -51,7 +53,8 @@ def literal(graph: Graph) -> Iterator[Hit]:
     consequence = "Everyone who may list pods or ConfigMaps can read it and act in the users' name."
     told: dict[str, list[_Literal]] = {}
     for each in (*_variables(graph), *_keys(graph)):
-        told.setdefault(each.value.strip(), []).append(each)
+        in_url = _IN_URL.search(each.value)
+        told.setdefault(in_url[1] if in_url else each.value.strip(), []).append(each)
     for first, *others in told.values():  # one secret is one finding, however many hold it
         also = so_do([f"{each.holder} of {each.item.subject}" for each in others])
         yield Hit(first.item, first.path, f"{first.holder}{first.container} holds a secret in plain text{also}", consequence)

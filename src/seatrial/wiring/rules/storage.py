@@ -185,8 +185,8 @@ metadata: {name: todo-postgres}
 def set_service(graph: Graph) -> Iterator[Hit]:
     """A StatefulSet names a Service that selects its pods.
 
-    The names of its pods (db-0.db) come from that Service. Without it they do not resolve. For one pod that keeps no database it
-    is hygiene: nobody has to call it by its own name.
+    The names of its pods (db-0.db) come from that Service. Without it they do not resolve. For one pod that keeps no database, or
+    that names none at all, it is hygiene: nobody has to call it by its own name.
     """
     for workload in graph.workloads:
         if workload.item.kind == "StatefulSet":
@@ -200,7 +200,7 @@ def set_service(graph: Graph) -> Iterator[Hit]:
                 what = f"its Service {name} does not select its pods"
             else:
                 continue
-            alone = workload.most < 2 and not any(database(box) for box in workload.serving)
+            alone = workload.most < 2 and not (name and any(database(box) for box in workload.serving))
             group = Group.HYGIENE if alone else None
             consequence = "Whoever calls a single pod by name gets no answer."
             yield Hit(workload.item, ("spec", "serviceName"), what, consequence, group=group)

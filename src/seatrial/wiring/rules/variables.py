@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, probes, references_in
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
@@ -16,6 +17,11 @@ _LOUD = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 """How environment variables are written; $(date) in a command is the shell's own."""
 _LINKS = re.compile(r"^KUBERNETES_|_SERVICE_(?:HOST|PORT)|_PORT(?:_\d+_TCP.*)?$")
 """Variables that Kubernetes makes of Services."""
+
+_TEMPLATE = re.compile(
+    r"\{\{-?\s*(?:\$?\.(?:Values|Release|Chart|Capabilities|Pod|Namespace|Name)\b|include\b|template\b|printf\b)[^{}]*\}\}"
+)
+"""An action of Helm's; other programs have templates of their own."""
 
 
 @rule(
@@ -68,6 +74,33 @@ def _in_commands(workload: Workload, box: Box) -> Iterator[Hit]:
 def _suspect(workload: Workload, box: Box, name: str) -> bool:
     links = workload.pod.get("enableServiceLinks") is not False and _LINKS.search(name)
     return bool(_LOUD.match(name)) and box.environment.complete and not links
+
+
+@rule(
+    "W-VAR-TEMPLATE",
+    criterion="M2-CFG-01",
+    group=Group.BREAKS,
+    example="""
+# values.yaml; the template prints it with quote
+backend: {url: "http://{{ .Release.Name }}-backend:8000"}
+""",
+    mend="Write it in the template, or let the template evaluate the value: {{ tpl .Values.backend.url . }}.",
+)
+def template(graph: Graph) -> Iterator[Hit]:
+    """No variable holds the text of a template.
+
+    Helm evaluates templates, and not the values that they print. What stands between braces in values.yaml reaches the program as
+    it is, unless the template hands it to tpl.
+    """
+    seen: set[tuple[ChartObject, KeyPath]] = set()
+    for workload in graph.workloads:
+        for box in workload.boxes:
+            for variable in box.environment.variables.values():
+                found = _TEMPLATE.search(variable.value or "") if "\n" not in (variable.value or "").strip() else None
+                if found and (variable.item, variable.path) not in seen:
+                    seen.add((variable.item, variable.path))
+                    what = f"variable {variable.name} of container {box.name} holds {found[0]}, which nothing evaluates"
+                    yield Hit(variable.item, variable.path, what, f"The program gets the text {found[0]} instead of a value.")
 
 
 @rule(
