@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from seatrial.app import COMPONENT, App
+from seatrial.chart import workloads
 from seatrial.chart.render import Rendered
 from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object
@@ -357,16 +358,21 @@ def _no_service(name: str) -> Fault:
 
 
 def observe_endpoints(world: World) -> dict[str, Any]:
-    """Each of the release's Services with the addresses of its EndpointSlices and the IPs of the ready pods that it selects.
+    """Each of the release's Services, by its labels or as the chart renders it, with the addresses of its EndpointSlices and the
+    IPs of the ready pods that it selects; those that stand for a name elsewhere (ExternalName) have neither.
 
     Returns:
-        ``services``: name, selector, endpoints, ready.
+        ``services`` (name, selector, endpoints, ready), ``rendered`` (names of those that the chart renders).
     """
     kube, app = world.kube, world.app
     slices = kube.find("EndpointSlice", app.namespace)
     pods = kube.find("Pod", app.namespace)
     found = []
-    for service in kube.find("Service", app.namespace, live.selector(app)):
+    rendered = [item.name for item in world.rendered.installed if _has_pods(item.raw) and item.namespace in ("", app.namespace)]
+    for service in kube.find("Service", app.namespace):
+        labelled = app.labels().items() <= workloads.labels_of(service).items()
+        if not _has_pods(service) or not (labelled or service["metadata"]["name"] in rendered):
+            continue
         name, selector = service["metadata"]["name"], service["spec"].get("selector") or {}
         own = [item for item in slices if item["metadata"].get("labels", {}).get(live.SERVICE_NAME) == name]
         chosen = [
@@ -382,12 +388,21 @@ def observe_endpoints(world: World) -> dict[str, Any]:
                 "ready": sorted(pod["status"]["podIP"] for pod in chosen if live.is_ready(pod)),
             }
         )
-    return {"services": found}
+    return {"services": found, "rendered": rendered}
+
+
+def _has_pods(item: Mapping[str, Any]) -> bool:
+    return item["kind"] == "Service" and item["spec"].get("type") != "ExternalName"
 
 
 def judge_endpoints(seen: Mapping[str, Any]) -> Verdict:
     """M2-SVC-03: the endpoints of every Service are exactly its ready pods, and there is at least one."""
-    faults = []
+    known = {service["name"] for service in seen["services"]}
+    faults = [
+        Fault(f"Service {name}", "no such Service", "every Service that the chart renders", "See who removed it")
+        for name in seen["rendered"]
+        if name not in known
+    ]
     for service in seen["services"]:
         subject = f"Service {service['name']}"
         if not service["endpoints"]:

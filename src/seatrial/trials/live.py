@@ -85,6 +85,12 @@ def unmet(item: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def controller_of(item: Mapping[str, Any]) -> str:
+    """Who replaces an object when it goes: ``ReplicaSet x``; empty where nobody does."""
+    owners = item["metadata"].get("ownerReferences") or []
+    return next((f"{owner['kind']} {owner['name']}" for owner in owners if owner.get("controller")), "")
+
+
 def pod_facts(app: App, pod: Mapping[str, Any]) -> dict[str, Any]:
     """What judges need of a pod."""
     status = pod.get("status", {})
@@ -99,6 +105,7 @@ def pod_facts(app: App, pod: Mapping[str, Any]) -> dict[str, Any]:
         "ip": status.get("podIP"),
         "restarts": restarts(pod),
         "images": {entry["name"]: entry.get("imageID", "") for entry in status.get("containerStatuses") or []},
+        "owner": controller_of(pod),
         "unmet": unmet(pod),
         "waiting": [
             f"{entry['name']}: {state.get('reason')} {state.get('message', '')}".strip()

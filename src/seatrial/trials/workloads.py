@@ -112,11 +112,13 @@ def _rollout_faults(item: Mapping[str, Any], least: int) -> list[Fault]:
 
 
 def pod_faults(pods: list[Mapping[str, Any]], restart_limit: int, watched: float) -> list[Fault]:
-    """Pods that are not Running and Ready, or that restarted."""
+    """Pods that nobody replaces, that are not Running and Ready, or that restarted."""
     faults = []
     for pod in pods:
         if pod["leaving"]:
             continue
+        if not pod["owner"]:
+            faults.append(Fault(f"Pod {pod['name']}", "no controller owns it", "one that replaces it", "Make it by a workload"))
         if pod["phase"] != "Running" or not pod["ready"]:
             found = ", ".join([f"phase {pod['phase']}", *pod["unmet"], *pod["waiting"]])
             faults.append(Fault(f"Pod {pod['name']}", found, "Running and Ready", "See its events and last log lines"))

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from seatrial.trials.answers import (
     judge_frontend_service,
     judge_health,
     judge_ready_system,
+    observe_endpoints,
 )
 from seatrial.verdict import Outcome
 
@@ -119,7 +121,35 @@ def test_endpoints(recorded: Recorded) -> None:
     seen = recorded("endpoints")
     seen["services"][0].update(endpoints=[], ready=[])
     assert "Make its selector match" in judge_endpoints(seen).reason
-    assert judge_endpoints({"services": []}).outcome is Outcome.FAILED
+    assert judge_endpoints({"services": [], "rendered": []}).outcome is Outcome.FAILED
+    seen = recorded("endpoints")
+    seen["rendered"].append("hidden")
+    assert "Service hidden: found no such Service" in judge_endpoints(seen).reason
+
+
+def test_services_are_found_by_their_labels_and_as_the_chart_renders_them() -> None:
+    def service(name: str, kind: str = "ClusterIP", **labels: str) -> dict[str, Any]:
+        spec = {"type": kind, "selector": {"app": "web"}}
+        return {"kind": "Service", "metadata": {"name": name, "labels": labels}, "spec": spec}
+
+    def chart_object(item: dict[str, Any], namespace: str = "") -> Any:
+        return SimpleNamespace(name=item["metadata"]["name"], namespace=namespace, raw=item)
+
+    conditions = [{"type": "Ready", "status": "True"}]
+    web = {"metadata": {"name": "web-1", "labels": {"app": "web"}}, "status": {"podIP": "10.0.0.4", "conditions": conditions}}
+    live_ones = [service("web", release="shop"), service("bare"), service("mail", "ExternalName"), service("strange")]
+    found = {"Service": live_ones, "Pod": [web], "EndpointSlice": []}
+    rendered = [chart_object(item) for item in (*live_ones[:3], service("gone"))]
+    rendered += [chart_object(service("far"), "monitoring"), chart_object({"kind": "Job", "metadata": {"name": "j"}, "spec": {}})]
+    world: Any = SimpleNamespace(
+        kube=SimpleNamespace(find=lambda kind, namespace: found[kind]),
+        app=SimpleNamespace(namespace="shop", labels=lambda: {"release": "shop"}),
+        rendered=SimpleNamespace(installed=rendered),
+    )
+    seen = observe_endpoints(world)
+    assert [item["name"] for item in seen["services"]] == ["web", "bare"]
+    assert seen["rendered"] == ["web", "bare", "gone"]
+    assert seen["services"][1]["ready"] == ["10.0.0.4"]
 
 
 def ready_system(recorded: Recorded, **changes: Any) -> Any:
@@ -130,6 +160,8 @@ def ready_system(recorded: Recorded, **changes: Any) -> Any:
         "ready": True,
         "leaving": False,
         "restarts": 0,
+        "owner": "ReplicaSet app",
+        "unmet": [],
         "waiting": [],
     }
     return {

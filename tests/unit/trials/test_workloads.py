@@ -20,7 +20,7 @@ def workload(component: str, **changes: Any) -> dict[str, Any]:
 
 def pod(component: str, **changes: Any) -> dict[str, Any]:
     base = {"name": f"{component}-1", "component": component, "phase": "Running", "ready": True, "leaving": False}
-    return {**base, "restarts": 0, "unmet": [], "waiting": [], **changes}
+    return {**base, "restarts": 0, "owner": f"ReplicaSet {component}", "unmet": [], "waiting": [], **changes}
 
 
 def seen(workloads: list[Any] | None = None, pods: list[Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -85,6 +85,14 @@ def test_a_message_says_which_condition_and_since_when() -> None:
     assert "Available=False since 2026-01-01T00:00:09Z (MinimumReplicasUnavailable too few)" in late.reason
     late = judge_replicas(seen(pods=[pod("frontend", ready=False, unmet=unmet[2:]), pod("backend")]))
     assert "phase Running, Ready=Unknown since an unknown time, wanted Running and Ready" in late.reason
+
+
+def test_a_pod_that_nobody_replaces_fails() -> None:
+    owners = [{"kind": "Node", "name": "n"}, {"kind": "ReplicaSet", "name": "web-1", "controller": True}]
+    assert live.controller_of({"metadata": {"ownerReferences": owners}}) == "ReplicaSet web-1"
+    assert live.controller_of({"metadata": {"ownerReferences": owners[:1]}}) == live.controller_of({"metadata": {}}) == ""
+    verdict = judge_replicas(seen(pods=[pod("frontend", owner=""), pod("backend")]))
+    assert "Pod frontend-1: found no controller owns it" in verdict.reason
 
 
 def test_a_second_opinion_counts() -> None:
