@@ -28,10 +28,10 @@ KEPT = ("configMap", "secret", "projected", "downwardAPI")
 """Volumes that nobody writes to; all others become small ones in memory."""
 ROOM = "192Mi"
 """Of a volume whose original has no limit of its own: a new PostgreSQL takes some 40 MiB."""
-FULL_SECONDS, STARVED_SECONDS = 10.0, 15.0
+FULL_SECONDS, STARVED_SECONDS = 10.0, 20.0
 """How long the disk is full, and CPU is short: several rounds of a probe that is asked each second."""
-STARVED_TO = 1000
-"""Microseconds of CPU in each period of 100,000, the least that the kernel knows: a hundredth of a core."""
+STARVED_TO, STARVED_PERIOD = 1_000, 1_000_000
+"""Microseconds of CPU in each period of so many: as little as the kernel lets one ask for, a thousandth of a core."""
 LATE_SECONDS = 15.0
 """How much longer than allowed is waited, so that the message can say how late it was."""
 LOOK_SECONDS = 0.5
@@ -52,16 +52,23 @@ _FREE = 'for place; do rm -f "$place/seatrial-fill"; done'
 _STARVE = """
 dir=$(find -H /sys/fs/cgroup/cpu /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null | head -n 1)
 [ -n "$dir" ] || { echo "no cgroup of it"; exit 3; }
-if [ -e "$dir/cpu.max" ]; then file="$dir/cpu.max" less="$2 100000"; else file="$dir/cpu.cfs_quota_us" less=$2; fi
 throttled() { sed -n 's/^nr_throttled //p' "$dir/cpu.stat" 2>/dev/null; }
-had=$(cat "$file") && before=$(throttled) && echo "$less" >"$file" || exit 4
-sleep $3
+if [ -e "$dir/cpu.max" ]; then
+  had=$(cat "$dir/cpu.max") && echo "$2 $3" >"$dir/cpu.max" || exit 4
+else
+  period=$(cat "$dir/cpu.cfs_period_us") had=$(cat "$dir/cpu.cfs_quota_us") &&
+    echo $3 >"$dir/cpu.cfs_period_us" && echo $2 >"$dir/cpu.cfs_quota_us" || exit 4
+fi
+before=$(throttled)
+sleep $4
 [ -d "$dir" ] || { echo restarted; exit 0; }
-after=$(throttled); echo "$had" >"$file" || exit 5
+after=$(throttled)
+if [ -e "$dir/cpu.max" ]; then echo "$had" >"$dir/cpu.max" || exit 5
+else echo "$had" >"$dir/cpu.cfs_quota_us" && echo "$period" >"$dir/cpu.cfs_period_us" || exit 5; fi
 echo "throttled $((after - before))"
 """
-"""Leaves the container $1 next to no CPU for $3 seconds; prints in how many periods it wanted more, or that it was restarted
-meanwhile: its new container has all of it."""
+"""Leaves the container $1 no more than $2 of $3 microseconds of CPU for $4 seconds; prints in how many periods it wanted more, or
+that it was restarted meanwhile: its new container has all of it."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +215,7 @@ def _starve(running: _Copy, limit: float) -> dict[str, Any]:
     """Leave a copy next to no CPU for a while."""
     statuses = running.pod()["status"]["containerStatuses"]
     identity = next(entry["containerID"].rpartition("/")[2] for entry in statuses if entry["name"] == running.container)
-    argv = ["/bin/sh", "-c", _STARVE, "starve", identity, str(STARVED_TO), f"{STARVED_SECONDS:g}"]
+    argv = ["/bin/sh", "-c", _STARVE, "starve", identity, str(STARVED_TO), str(STARVED_PERIOD), f"{STARVED_SECONDS:g}"]
     with ThreadPoolExecutor(1) as pool:
         starving = pool.submit(running.world.cluster.node_exec, argv, NODE_SECONDS)
         time.sleep(STARVED_SECONDS - LOOK_SECONDS)
