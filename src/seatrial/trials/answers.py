@@ -392,7 +392,7 @@ def observe_endpoints(world: World) -> dict[str, Any]:
 
 
 def _has_pods(item: Mapping[str, Any]) -> bool:
-    return item["kind"] == "Service" and item["spec"].get("type") != "ExternalName"
+    return bool(item["kind"] == "Service" and item["spec"].get("type") != "ExternalName")
 
 
 def judge_endpoints(seen: Mapping[str, Any]) -> Verdict:
