@@ -85,6 +85,29 @@ class Document:
         return self.line + line - _line(self._node)
 
 
+_PLAIN: tuple[tuple[str, str], ...] = (
+    ("mapping values are not allowed", "a line is indented too far, or a text with a colon lacks quotes"),
+    ("did not find expected key", "a line is indented otherwise than those beside it"),
+    ("did not find expected '-' indicator", "a line is indented otherwise than the items of its list"),
+    ("block sequence entries are not allowed", "a list begins on the line of its key"),
+    ("found a tab character", "a tab stands where spaces have to be"),
+    ("found character that cannot start any token", "a tab stands where spaces have to be, or @ and the like lack quotes"),
+    ("could not find expected ':'", "a key has no colon, or a text of several lines is not indented"),
+    ("did not find expected ',' or", "a bracket is not closed, or a comma is missing"),
+    ("found unexpected end of stream", "a quotation mark is not closed"),
+    ("found undefined alias", "a text that begins with * lacks quotes"),
+    ("did not find expected alphabetic or numeric character", "a text that begins with * or & lacks quotes"),
+    ("did not find expected node content", "a bracket is not closed, or a value is missing"),
+    ("did not find expected <document start>", "a line is indented otherwise than those beside it"),
+)  # fmt: skip
+
+
+def plain_words(problem: str) -> str:
+    """What a parser's words mean to whoever wrote the file, with the words themselves; these alone where they are plain."""
+    plain = next((words for start, words in _PLAIN if problem.startswith(start)), "")
+    return f"{plain} ({problem})" if plain else problem
+
+
 def read(text: str, *, first_line: int = 1, twice: bool = False) -> list[Document]:
     """All documents of a stream.
 

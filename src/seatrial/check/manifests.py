@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.chart.workloads import WORKLOAD_KINDS
+from seatrial.chart.yamlstream import plain_words
 from seatrial.check.objects import Schemas, judge_object
 from seatrial.check.rule import Outcome, Rule
 from seatrial.check.wires import judge_manifests
@@ -113,7 +114,7 @@ def judge_all(
     outcome = Outcome(notes=list(loose.notes))
     held = found.manifests
     for path, problem, line in held.broken:
-        outcome.found([UNREADABLE.at(Place(path, line), f"file {path.name}", problem)])
+        outcome.found([UNREADABLE.at(Place(path, line), f"file {path.name}", plain_words(problem))])
     everything = [item for items in loose.by_file.values() for item in items]
     shelf = Shelf(Rendering("", "", everything))
     places = Places({}, {}, plain=True)

@@ -107,10 +107,13 @@ def printable(text: str) -> str:
 def _folded(found: Mapping[Finding, Reported]) -> Iterable[Reported]:
     """Findings without those that a better rule already tells of the same file."""
     told = {(finding.id, finding.place.path) for finding in found}
+    failing = {(finding.place.path, finding.place.line) for finding in found if finding.id == "C-RENDER"}
     also: dict[tuple[str, Path], set[str]] = {}
     left = []
     for finding, each in found.items():
         better = (SAME.get(finding.id, ""), finding.place.path)
+        if finding.id == "V-UNDEFINED" and (finding.place.path, finding.place.line) in failing:
+            continue  # the rendering that fails at it says so
         if better in told:
             also.setdefault(better, set()).add(finding.id)
         else:

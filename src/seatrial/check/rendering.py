@@ -16,11 +16,12 @@ from typing import Any
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.chart.render import Rendered
 from seatrial.chart.values import Leaf, leaves
-from seatrial.chart.yamlstream import SAME_TWICE
+from seatrial.chart.yamlstream import SAME_TWICE, StreamError, plain_words, read
 from seatrial.check.apis import SERVED
 from seatrial.check.rule import Outcome, Rule
 from seatrial.check.subcharts import Completed
 from seatrial.check.valuesfiles import UNREADABLE, Values, placeholder
+from seatrial.check.whereabouts import line_of
 from seatrial.checks.rendering import merged, nested
 from seatrial.discovery.charts import CHART, FoundChart
 from seatrial.discovery.patterns import HelmIgnore
@@ -36,6 +37,10 @@ SECONDS = 20.0
 """How long one rendering may take; a usual chart takes a tenth of a second."""
 MOST_REQUIRED = 40
 """How many values a chart may ask for, one after the other."""
+NO_YAML = "renders something that is not YAML"
+_HEAD = re.compile(r"^---\n# Source: [^/\n]+/(?P<file>.*)\n", re.MULTILINE)
+"""Where what a template renders begins in the stream."""
+_STREAM_LINE = re.compile(r"\bline (\d+) of the rendered stream")
 MOST_LETTERS = 2_000
 """How much of one line is looked at."""
 
@@ -225,7 +230,7 @@ class Renderer:
                 wanted = [path for path in self._wanted(error) if path not in asked]
                 if not wanted or len(asked) >= MOST_REQUIRED:
                     shown = replace(shown, asked=tuple(asked))
-                    self._refused(error, values, shown)
+                    self._refused(self._at_its_line(error, files, given, names or self.names), values, shown)
                     return shown
                 asked[wanted[0]] = error.message
                 if wanted[0] in self._asked:  # another setting asked for it, and then for others: ask for them at once
@@ -245,6 +250,36 @@ class Renderer:
             self.chart.folder, names.release, names.namespace, shown.files, shown.values, self.kube_version, text, tuple(objects)
         )
         return replace(shown, rendered=rendered)
+
+    def _at_its_line(self, error: ChartError, files: Sequence[Path], given: Mapping[str, Any], names: Names) -> ChartError:
+        """The error with the template's line, where what it renders is no YAML: Helm tells the line of the output only."""
+        if error.place is None or not error.message.startswith(NO_YAML):
+            return error
+        template = error.place.path
+        try:
+            text = self.helm.template_broken(
+                self.folder,
+                release=names.release,
+                namespace=names.namespace,
+                values=files,
+                overrides=given,
+                kube_version=self.kube_version,
+            )
+        except SeatrialError:
+            return error
+        heads = [*_HEAD.finditer(text)]
+        ends = [*(head.start() for head in heads[1:]), len(text)]
+        for head, end in zip(heads, ends, strict=True):
+            if self.folder / head["file"] == template:
+                part = text[head.end() : end]
+                try:
+                    read(part)
+                except StreamError as fault:
+                    line = line_of(text_of(self._original(template)) or "", part.splitlines(), fault.line)
+                    row = (part.splitlines() or [""])[fault.line - 1 : fault.line]
+                    what = f"{NO_YAML}: {plain_words(fault.problem)}" + "".join(f": {each.strip()[:60]}" for each in row)
+                    return ChartError(what, place=Place(template, line), todo=error.todo)
+        return error
 
     def _template(self, files: Sequence[Path], given: Mapping[str, Any], names: Names) -> str:
         return self.helm.template(
@@ -298,6 +333,8 @@ class Renderer:
             outcome.found([ENDLESS.at(place, subject, error.message, mend=error.todo)])
         elif ignored := self._ignores_itself():
             outcome.found([ignored])
+        elif place.path.name == CHART and error.message.startswith("has no "):
+            outcome.found([CHART_FILE.at(place, subject, f"it {error.message}", mend=error.todo)])
         else:
             outcome.found([RENDER.at(place, subject, error.message, mend=error.todo)])
 
@@ -341,12 +378,19 @@ class Renderer:
                 found = parse("\n" * line + part, chart=self.folder, values=files)
                 objects += [self._at_home(item) for item in found]
             except ChartError as error:
-                place = Place(self._original(error.place.path)) if error.place else Place(self.chart.folder)
+                place = self._shown_at(error, "\n" * line + part)
                 harmless = Group.HYGIENE if error.message.endswith(SAME_TWICE) else None
                 faults.append(OUTPUT.at(place, f"chart {self.chart.name}", error.message, group=harmless))
                 objects += self._all_the_same("\n" * line + part, files)
             line += part.count("\n")
         return objects, faults
+
+    def _shown_at(self, error: ChartError, text: str) -> Place:
+        """File and line of what cannot be used in a stream."""
+        if error.place is None:
+            return Place(self.chart.folder)
+        file, number = self._original(error.place.path), _STREAM_LINE.search(error.message)
+        return Place(file, line_of(text_of(file) or "", text.splitlines(), int(number[1])) if number else None)
 
     def _all_the_same(self, text: str, files: tuple[Path, ...]) -> Iterator[ChartObject]:
         """What the cluster makes of a document that has a key twice: others refer to it. Nothing of one that is no YAML."""

@@ -12,7 +12,7 @@ import jsonschema  # type: ignore[import-untyped]
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from seatrial.chart.yamlstream import Document, StreamError, read
+from seatrial.chart.yamlstream import Document, StreamError, plain_words, read
 from seatrial.check.objects import dotted
 from seatrial.check.rule import Rule, Seen
 from seatrial.checks.rendering import merged
@@ -151,7 +151,7 @@ def _document(chart: FoundChart, file: Path) -> Document | Finding | None:
         documents = [document for document in read(text) if document.data is not None]
     except StreamError as error:
         rule = TWICE if "is there twice" in error.problem else UNREADABLE
-        return rule.at(Place(file, error.line), subject, error.problem)
+        return rule.at(Place(file, error.line), subject, plain_words(error.problem))
     if not documents:
         return None
     if len(documents) > 1 or not isinstance(documents[0].data, dict):

@@ -234,6 +234,21 @@ class Helm:
             )
         return done.stdout
 
+    def template_broken(
+        self,
+        chart: Path,
+        *,
+        release: str,
+        namespace: str,
+        values: Sequence[Path] = (),
+        overrides: Mapping[str, Any] | None = None,
+        kube_version: str,
+    ) -> str:
+        """What templates print where that is no YAML; see :meth:`template`. Nothing where they print nothing."""
+        argv = ["template", release, str(chart), "--namespace", namespace, "--kube-version", kube_version, "--debug"]
+        argv += _values(values, overrides)
+        return self._run(argv, timeout=RENDER_SECONDS, overrides=overrides, check=False, memory=RENDER_MEMORY).stdout
+
     def package(self, chart: Path, destination: Path) -> Path:
         """Write the chart's archive into the folder ``destination``; its path.
 

@@ -8,6 +8,7 @@ what the author of the chart must mend. The forms below were recorded from Helm 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from seatrial.errors import ExitCode, Place, SeatrialError
@@ -33,6 +34,41 @@ _VALUES_FILE = re.compile(
 )
 _SCHEMA = re.compile(r"^- at '(?P<path>[^']*)': (?P<cause>.*)$", re.MULTILINE)
 _RENDERED_LINE = re.compile(r"yaml: (?:line (?P<line>\d+): )?(?P<cause>.*)$", re.DOTALL)
+_NIL = re.compile(r"nil pointer evaluating .*\.(?P<field>\w+)$")
+_STARTED = re.compile(r"unclosed action started at \S+:(?P<line>\d+)")
+_ACTION = re.compile(r"\{\{-?\s*(?:/\*.*?\*/|(?P<opens>if|with|range|define|block)\b|(?P<closes>end)\b)?.*?\}\}", re.DOTALL)
+_PLAIN: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"^unexpected EOF"), "a block that is opened here is not closed by {{ end }}", "Add the {{ end }}."),
+    (
+        re.compile(r"^unexpected \{\{end\}\}"),
+        "there is no block that this {{ end }} could close",
+        "Take it out, or open the block.",
+    ),
+    (_STARTED, "the {{ is not closed by }}", "Add the }}."),
+    (re.compile(r"^unterminated .*quoted string"), "a quotation mark is not closed", "Close it."),
+    (re.compile(r"^missing value for (\w+)"), r"{{ \1 }} has nothing that it asks", "Write the value that decides."),
+    (
+        re.compile(r'^function "(\w+)" not defined'),
+        r"Helm has no function \1",
+        "Check the spelling; helpers are called by include.",
+    ),
+    (
+        re.compile(r"^wrong type for value; expected string; got (.*)"),
+        r"text is wanted, and it is given \1",
+        "Give it text; `quote` makes text of a number.",
+    ),
+    (re.compile(r"^range can't iterate over (.*)"), r"a list or a map is wanted, and it is given \1", "Give it a list or a map."),
+    (
+        re.compile(r"json: cannot unmarshal (\w+) into Go value of type releaseutil.SimpleHead"),
+        r"it is \1, and no object with apiVersion and kind",
+        "Write an object, or rename the file to begin with _ where it is a helper.",
+    ),
+)
+"""Helm's words, what they mean, and what to do; Helm's own stay behind, in brackets."""
+_TYPES: Mapping[str, str] = {
+    "map[string]interface {}": "a map", "[]interface {}": "a list", "interface {}": "nothing", "float64": "a number",
+    "int64": "a number", "bool": "true or false", "string": "a text", "array": "a list",
+}  # fmt: skip
 _MISSING_SUBCHART = re.compile(r"missing in charts/ directory: (?P<names>.+)$", re.MULTILINE)
 
 
@@ -83,27 +119,72 @@ def _values_file(words: str, chart: Path) -> ChartError | None:
 
 def _placed(words: str, chart: Path) -> ChartError | None:
     places = list(_PLACED.finditer(words))
-    if not places:
+    files = [found for found in places if "/" in found["file"]]  # what tpl evaluates is in none
+    if not files:
         return None
-    innermost = places[-1]
-    cause = words[innermost.end() :]
-    place = _place(chart, innermost["file"], innermost["at"])
-    if innermost["kind"] == "YAML parse error on":
+    cause = words[places[-1].end() :]
+    place = _place(chart, files[-1]["file"], files[-1]["at"])
+    if places[-1]["kind"] == "YAML parse error on":
         return _unreadable_output(cause, place)
     executing = _EXECUTING.match(cause)
     if executing is None:
-        return ChartError(_short(cause), place=place, todo=_advice(cause))
+        return _unreadable_template(cause, place)
     cause = _CALLING.sub("", executing["cause"])
-    return ChartError(f"{executing['expression']} fails: {_short(cause)}", place=place, todo=_advice(cause))
+    plain, todo = _nil(executing["expression"], cause) or in_plain_words(cause) or (_short(cause), _advice(cause))
+    return ChartError(f"{executing['expression']} fails: {plain}", place=place, todo=todo)
+
+
+def _unreadable_template(cause: str, place: Place) -> ChartError:
+    """A template that cannot be parsed, at the line where what is wrong begins; and what an author says with ``fail``."""
+    if place.column is not None:
+        return ChartError(_short(cause), place=place)
+    started = _STARTED.search(cause)
+    line = int(started["line"]) if started else _opened(place.path) if cause.startswith("unexpected EOF") else None
+    plain, todo = in_plain_words(cause) or (_short(cause), _advice(cause))
+    return ChartError(plain, place=Place(place.path, line or place.line), todo=todo)
+
+
+def _opened(template: Path) -> int | None:
+    """Line of the first block that is never closed."""
+    try:
+        text = template.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return None
+    stack: list[int] = []
+    for found in _ACTION.finditer(text):
+        if found["opens"]:
+            stack.append(text.count("\n", 0, found.start()) + 1)
+        elif found["closes"] and stack:
+            stack.pop()
+    return stack[0] if stack else None
+
+
+def _nil(expression: str, cause: str) -> tuple[str, str] | None:
+    """A value that is read below one that nobody gives, and what to do."""
+    found = _NIL.search(cause)
+    read = re.match(rf"<(?P<above>.+)\.{found['field']}\b", expression) if found else None
+    if read is None:
+        return None
+    values = re.fullmatch(r"\$?\.Values\.([\w.]+)", read["above"])
+    todo = f"Give {values[1]} a default in values.yaml." if values else _advice(cause)
+    return f"there is no {read['above']}, below which it reads ({_short(cause)})", todo
+
+
+def in_plain_words(cause: str) -> tuple[str, str] | None:
+    """What some words of Helm mean, and what to do; None for words that speak for themselves."""
+    for pattern, plain, todo in _PLAIN:
+        if found := pattern.search(cause):
+            given = _TYPES.get(found[1].strip(), found[1].strip()) if found.re.groups and "\\1" in plain else ""
+            return f"{plain.replace(chr(92) + '1', given)} ({_short(cause)})", todo
+    return None
 
 
 def _unreadable_output(cause: str, place: Place) -> ChartError:
     found = _RENDERED_LINE.search(cause)
     where = f" (line {found['line']} of what it renders)" if found and found["line"] else ""
     text = found["cause"] if found else cause
-    return ChartError(
-        f"renders something that is not YAML{where}: {_short(text)}", place=place, todo="Check its indentation and quoting."
-    )
+    plain, todo = in_plain_words(text) or (_short(text), "Check its indentation and quoting.")
+    return ChartError(f"renders something that is not YAML{where}: {plain}", place=place, todo=todo)
 
 
 def _dependencies(words: str, chart: Path) -> ChartError | None:
@@ -116,7 +197,10 @@ def _dependencies(words: str, chart: Path) -> ChartError | None:
 
 def _whole_chart(words: str, chart: Path) -> ChartError | None:
     if words.startswith(("Chart.yaml file is missing", "validation: chart.metadata", "chart requires kubeVersion")):
-        return ChartError(_short(words), place=Place(chart / "Chart.yaml"))
+        lacking = re.match(r"validation: chart\.metadata\.(\w+) is required", words)
+        told = f"has no {lacking[1]}" if lacking else _short(words)
+        todo = "Give it apiVersion: v2, name and version." if words.startswith("validation") else ""
+        return ChartError(told, place=Place(chart / "Chart.yaml"), todo=todo)
     missing = re.match(r"open (?P<file>\S+): no such file", words)
     if missing:
         return ChartError("does not exist", place=Place(Path(missing["file"])), todo="Check the path of the values file.")
@@ -136,7 +220,7 @@ def _place(chart: Path, file: str, at: str) -> Place:
 def _advice(cause: str) -> str:
     if "nil pointer" in cause:
         return "Give the value above it a default in values.yaml."
-    if "no template" in cause or "not defined" in cause:
+    if "no template" in cause:
         return "Check the spelling, and that the helper's file is in templates/."
     if "nested reference" in cause:
         return "The template includes itself: end the recursion."

@@ -107,8 +107,11 @@ def test_a_broken_template_is_a_finding_with_its_place(show: Callable[..., Shown
     shown = show(f"sys.exit('Error: {error}')")
     (seen,) = shown.outcome.seen
     assert seen.finding.id == "C-RENDER" and seen.finding.place.line == 2
-    assert seen.finding.what == "<.Values.x.y> fails: nil pointer evaluating interface {}.y"
-    assert seen.finding.mend == "Give the value above it a default in values.yaml."
+    assert (
+        seen.finding.what
+        == "<.Values.x.y> fails: there is no .Values.x, below which it reads (nil pointer evaluating interface {}.y)"
+    )
+    assert seen.finding.mend == "Give x a default in values.yaml."
 
 
 def test_a_rendering_without_end_is_cut_off(show: Callable[..., Shown], monkeypatch: pytest.MonkeyPatch):

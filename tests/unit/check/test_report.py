@@ -63,6 +63,12 @@ def test_the_place_of_a_value_is_told_from_the_root_and_makes_no_second_finding(
     assert from_data(json.loads(json.dumps(as_data(kept)))).findings == kept.findings
 
 
+def test_a_value_that_fails_the_rendering_is_told_once(root: Path):
+    failing, undefined = finding("C-RENDER", root / "a.yaml", 3), finding("V-UNDEFINED", root / "a.yaml", 3)
+    found, _ = merge([Seen(failing), Seen(undefined), Seen(replace(undefined, place=Place(root / "a.yaml", 4)))], root)
+    assert [(each.finding.id, each.finding.place.line) for each in found] == [("C-RENDER", 3), ("V-UNDEFINED", 4)]
+
+
 def test_a_namespace_is_told_once_whatever_it_is_called(root: Path):
     one = finding("W-NAME-NAMESPACE", root / "a.yaml", what="it is put into the namespace dev")
     other = replace(one, what="it is put into the namespace prod")

@@ -73,7 +73,10 @@ def test_files_are_merged_as_helm_merges_them(values: Callable[..., Values]):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: 1\n\tb: 2\n", "values.yaml:2 V-YAML found a tab character that violates indentation"),
+        (
+            "a: 1\n\tb: 2\n",
+            "values.yaml:2 V-YAML a tab stands where spaces have to be (found a tab character that violates indentation)",
+        ),
         ("a: 1\nb: 2\na: 3\n", "values.yaml:3 V-TWICE the key a is there twice; the later one would win in silence"),
         ("- a\n", "values.yaml:1 V-YAML it is not one map of values"),
         ("a: 1\n---\nb: 1\n", "values.yaml:3 V-YAML it is not one map of values"),

@@ -15,8 +15,8 @@ ADVICE = "\n\nUse --debug flag to render out invalid YAML\n"
         (
             'Error: template: todo-app/templates/x.yaml:1:10: executing "todo-app/templates/x.yaml" at <.Values.foo.bar>: nil pointer '
             "evaluating interface {}.bar" + ADVICE,
-            "c/templates/x.yaml:1:11: <.Values.foo.bar> fails: nil pointer evaluating interface {}.bar. Give the value above it a default "
-            "in values.yaml.",
+            "c/templates/x.yaml:1:11: <.Values.foo.bar> fails: there is no .Values.foo, below which it reads (nil pointer evaluating "
+            "interface {}.bar). Give foo a default in values.yaml.",
         ),
         (
             'Error: template: todo-app/templates/tests/sa.yaml:8:8: executing "todo-app/templates/tests/sa.yaml" at <include '
@@ -26,7 +26,44 @@ ADVICE = "\n\nUse --debug flag to render out invalid YAML\n"
             "type []interface {}" + ADVICE,
             "c/templates/_helpers.tpl:35:74: <.Values.prot.x> fails: can't evaluate field Values in type []interface {}.",
         ),
-        ("Error: parse error at (todo-app/templates/x.yaml:3): unexpected EOF" + ADVICE, "c/templates/x.yaml:3: unexpected EOF."),
+        (
+            "Error: parse error at (todo-app/templates/x.yaml:3): unexpected EOF" + ADVICE,
+            "c/templates/x.yaml:3: a block that is opened here is not closed by {{ end }} (unexpected EOF). Add the {{ end }}.",
+        ),
+        (
+            "Error: parse error at (todo-app/templates/x.yaml:14): unclosed action started at todo-app/templates/x.yaml:13"
+            + ADVICE,
+            "c/templates/x.yaml:13: the {{ is not closed by }} (unclosed action started at todo-app/templates/x.yaml:13). Add the }}.",
+        ),
+        (
+            'Error: parse error at (todo-app/templates/x.yaml:3): function "lowre" not defined' + ADVICE,
+            'c/templates/x.yaml:3: Helm has no function lowre (function "lowre" not defined). Check the spelling; helpers are called by '
+            "include.",
+        ),
+        (
+            'Error: template: todo-app/templates/x.yaml:3:5: executing "todo-app/templates/x.yaml" at <b64enc>: wrong type for value; '
+            "expected string; got map[string]interface {}" + ADVICE,
+            "c/templates/x.yaml:3:6: <b64enc> fails: text is wanted, and it is given a map (wrong type for value; expected string; got "
+            "map[string]interface {}). Give it text; `quote` makes text of a number.",
+        ),
+        (
+            'Error: template: todo-app/templates/x.yaml:13:17: executing "todo-app/templates/x.yaml" at <tpl .Values.a .>: error calling '
+            'tpl: error during tpl function execution for "{{ .Values.no.such }}": template: gotpl:1:11: executing "gotpl" at '
+            "<.Values.no.such>: nil pointer evaluating interface {}.such" + ADVICE,
+            "c/templates/x.yaml:13:18: <.Values.no.such> fails: there is no .Values.no, below which it reads (nil pointer evaluating "
+            "interface {}.such). Give no a default in values.yaml.",
+        ),
+        (
+            "Error: YAML parse error on todo-app/templates/x.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            "string into Go value of type releaseutil.SimpleHead" + ADVICE,
+            "c/templates/x.yaml: renders something that is not YAML: it is a text, and no object with apiVersion and kind (error "
+            "unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go value of type releaseutil.SimpleHead). Write "
+            "an object, or rename the file to begin with _ where it is a helper.",
+        ),
+        (
+            "Error: validation: chart.metadata.version is required" + ADVICE,
+            "c/Chart.yaml: has no version. Give it apiVersion: v2, name and version.",
+        ),
         (
             "Error: INSTALLATION FAILED: execution error at (todo-app/templates/secret.yaml:12:5): secrets.x is missing: give it"
             + ADVICE,
@@ -73,6 +110,14 @@ ADVICE = "\n\nUse --debug flag to render out invalid YAML\n"
 )
 def test_one_sentence_with_its_place(output: str, sentence: str) -> None:
     assert str(explain(output, Path("c"))) == sentence
+
+
+def test_a_block_that_is_not_closed_is_told_where_it_opens(tmp_path: Path) -> None:
+    template = tmp_path / "templates" / "x.yaml"
+    template.parent.mkdir()
+    template.write_text("a: 1\n{{/* if */}}\n{{- if .Values.a }}\n{{ range .Values.b }}\nx: 1\n{{ end }}\nb: 1\n")
+    fault = explain("Error: parse error at (c/templates/x.yaml:8): unexpected EOF", tmp_path)
+    assert fault.place is not None and fault.place.line == 3
 
 
 def test_endless_recursion_is_one_short_sentence() -> None:
