@@ -95,7 +95,8 @@ def run_sabotages(
         static, live: only faults that show in files, or only those that show on an engine or a cluster.
         only: names of faults, rounds, criteria or rules; all where there are none.
         reuse_cluster: kept cluster for the faults that need one; None makes one, and removes it in the end.
-        against: reports of a run that judged this application on a cluster: no healthy copy is judged there again.
+        against: reports of a run that judged this application on a cluster: no healthy copy is judged there again. Without it
+            the latest run's are taken, if it judged this very commit and all that the faults are about.
 
     Raises:
         SabotageError: a name is unknown, a fault does not fit the application, or ``against`` is about another one.
@@ -107,9 +108,10 @@ def run_sabotages(
     wanted = chosen([*CATALOGUE, *WIRING], static=static, live=live, only=only)
     if not wanted:
         raise SabotageError("no sabotage was chosen", todo="It is of the other kind: leave --static or --live out.")
-    known = {f"{HEALTHY}-live": judged_before(against, root)} if against is not None else {}
-    well = _between_files(root, wanted)
     faults = [fault for fault in wanted if isinstance(fault, Sabotage)]
+    before = judged_before(against, root) if against is not None else _judged_just_now(root, faults)
+    known = {f"{HEALTHY}-live": before} if before is not None else {}
+    well = _between_files(root, wanted)
     if not faults:
         return ExitCode.OK if well else ExitCode.UNMET
     with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
@@ -156,6 +158,23 @@ def judged_before(reports: Path, root: Path) -> Result:
     if wrong:
         raise SabotageError(f"{reports} {wrong}", todo="Name the reports of `seatrial run` on this application, as it is now.")
     return Result(read_run(reports / "journal")[0], 0.0)
+
+
+def _judged_just_now(root: Path, faults: Iterable[Sabotage]) -> Result | None:
+    """What the latest run came to, where it spares the healthy copy its judgement."""
+    wanted = frozenset().union(*(fault.judged for fault in faults if fault.live))
+    commit = commit_of(root)
+    if not wanted or commit is None or commit.endswith("+"):
+        return None
+    reports = root / "reports" / "latest"
+    try:
+        result = judged_before(reports, root)
+    except SabotageError:
+        return None
+    if not wanted <= result.verdicts.keys():
+        return None
+    print(f"{HEALTHY}-live: judged already, see {reports}", flush=True)
+    return result
 
 
 def _together(fault: Sabotage, faults: Iterable[Sabotage]) -> list[Sabotage]:

@@ -168,6 +168,21 @@ def test_a_run_of_anything_else_does_not(tmp_path: Path, said: dict[str, Any], s
         runner.judged_before(tmp_path / "nothing", tmp_path)
 
 
+def test_the_latest_run_of_this_very_commit_spares_the_healthy_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    healthy_run(tmp_path / "reports" / "latest", root=str(tmp_path), commit="abc")
+    about = dataclasses.replace(FAULT, live=True, consequences=())
+    for commit, fault, taken in (
+        ("abc", about, True),
+        ("abc", dataclasses.replace(about, beside=("A-A-09",)), False),
+        ("abc", FAULT, False),
+        ("abd", about, False),
+        ("abc+", about, False),
+        (None, about, False),
+    ):
+        monkeypatch.setattr(runner, "commit_of", lambda root, commit=commit: commit)
+        assert (runner._judged_just_now(tmp_path, [fault]) is not None) is taken, (commit, fault)
+
+
 def test_a_given_cluster_is_used_and_left_alone(monkeypatch: pytest.MonkeyPatch):
     calls, _ = live(monkeypatch, "mine", reuse="mine")
     assert calls == [["well", "--reuse-cluster", "mine"], ["ill", "--reuse-cluster", "mine"]]
