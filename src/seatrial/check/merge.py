@@ -89,14 +89,19 @@ def _at_home(finding: Finding, root: Path) -> Finding | None:
         place=replace(_from(root, place), line=place.line or 1),
         values_place=_from(root, finding.values_place) if finding.values_place else None,
         object=printable(finding.object),
-        what=printable(finding.what),
-        consequence=printable(finding.consequence),
-        mend=printable(finding.mend),
+        what=_told(finding.what, root),
+        consequence=_told(finding.consequence, root),
+        mend=_told(finding.mend, root),
     )
 
 
 def _from(root: Path, place: Place) -> Place:
     return replace(place, path=place.path.relative_to(root)) if place.path.is_relative_to(root) else place
+
+
+def _told(text: str, root: Path) -> str:
+    """A sentence with its files named from the root."""
+    return printable(text).replace(f"{root}/", "")
 
 
 def printable(text: str) -> str:

@@ -95,5 +95,5 @@ def test_rules_tell_everything_about_themselves() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_the_choice() -> None:
-    with pytest.raises(ConfigError, match=r"there is no rule W-NOTHING\. Choose from W-SERVICE-SELECTOR"):
+    with pytest.raises(ConfigError, match=r"there is no rule W-NOTHING\. W-NP-NOTHING or W-PDB-NOTHING may be meant"):
         explain("W-NOTHING")

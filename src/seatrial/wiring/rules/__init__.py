@@ -17,12 +17,13 @@ from seatrial.wiring.rules import (
     secrets,
     services,
     storage,
+    users,
     variables,
 )
 
 FAMILIES = (
     services, addresses, references, variables, secrets, probes, scaling, storage, logins, network, ingress, names, images,
-    lifecycle,
+    users, lifecycle,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(each for family in FAMILIES for each in vars(family).values() if isinstance(each, Rule))
 """All rules, family by family, in the order of their modules."""
