@@ -30,7 +30,7 @@ from seatrial.discovery.valuesread import read_templates
 from seatrial.errors import Place
 from seatrial.tools.helm import Helm
 from seatrial.wiring.places import Places
-from seatrial.wiring.shelf import Shelf
+from seatrial.wiring.shelf import CLUSTER_WIDE, Shelf
 
 OTHER_NAMES = Names("another-release", "another-namespace")
 """Under which every chart is rendered once more."""
@@ -213,6 +213,19 @@ def _common_namespace(benches: Sequence[Bench]) -> str:
     said = Counter(item.namespace for bench in benches for item in bench.objects)
     namespace, count = said.most_common(1)[0] if said else ("", 0)
     return namespace if 2 * count > said.total() else ""
+
+
+def placed(benches: Sequence[Bench]) -> Mapping[Path, Sequence[ChartObject]]:
+    """What each chart brings, by its folder; where they are put into different namespaces, each object with its own."""
+    apart = len({bench.renderer.names.namespace for bench in benches}) > 1
+    return {bench.chart.folder: [_put(each, bench) for each in bench.objects] if apart else bench.objects for bench in benches}
+
+
+def _put(item: ChartObject, bench: Bench) -> ChartObject:
+    """An object with the namespace that its chart is installed into, where it says none itself."""
+    if item.namespace or item.kind in CLUSTER_WIDE:
+        return item
+    return replace(item, raw={**item.raw, "metadata": {**item.metadata, "namespace": bench.renderer.names.namespace}})
 
 
 def assumed_namespaces(found: Holdings, benches: Sequence[Bench]) -> frozenset[str]:

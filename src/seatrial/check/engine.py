@@ -80,7 +80,7 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         charts.render_seconds(benches, Path(scratch), pool)
         linted = charts.lint_all(benches, pool)
         installed = [item for bench in benches for item in bench.objects]
-        parties: dict[Hashable, Sequence[ChartObject]] = {bench.chart.folder: bench.objects for bench in benches}
+        parties: dict[Hashable, Sequence[ChartObject]] = dict(charts.placed(benches).items())
         neighbours = Neighbours({**parties, MANIFESTS: loose.objects})
         assumed = charts.assumed_namespaces(found, benches)
         outcome = charts.judge_all(found, benches, loose, schemas, neighbours)

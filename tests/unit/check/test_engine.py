@@ -58,6 +58,22 @@ def test_a_chart_is_judged_under_the_name_that_documents_give_it(check: Check):
     assert "W-ADDRESS-HOST" not in ids(check({**files, "README.md": "helm install my-shop ./chart\n"}))
 
 
+def test_charts_that_documents_put_into_different_namespaces_do_not_meet(check: Check):
+    hpa = (
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  maxReplicas: 3\n"
+        "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n"
+        "  metrics: [{type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 50Mi}}}]\n"
+    )
+    web = DEPLOYMENT.replace('"{{ .Release.Name }}-web"', "web")
+    plain = {f"{name}/templates/web.yaml": web for name in ("a", "b")} | {
+        f"{name}/values.yaml": "replicas: 2\n" for name in ("a", "b")
+    }
+    files = {**plain, **{f"{name}/Chart.yaml": CHART.format(name=name) for name in ("a", "b")}, "b/templates/hpa.yaml": hpa}
+    report = check({**files, "README.md": "helm install a ./a -n one\nhelm install b ./b -n two\n"})
+    told = {each.finding.object for each in report.findings if each.finding.id == "W-HPA-REPLICAS"}
+    assert told == {"Deployment two/web"}
+
+
 def test_a_broken_template_under_one_values_file_only(check: Check):
     broken = SERVICE + "{{- if gt (int .Values.replicas) 2 }}\n{{ .Values.no.such }}\n{{- end }}\n"
     report = check({**HEALTHY, "chart/templates/service.yaml": broken, "chart/values-prod.yaml": "replicas: 3\n"})
