@@ -254,7 +254,9 @@ def _copies(kitchen: Kitchen) -> Iterator[Finding]:
                     yield _missing(kitchen, place, source, where)
                 elif not _reaches(kitchen, source):
                     ignore = kitchen.tree.name(kitchen.found.ignore or context)
-                    yield COPY_IGNORED.at(place, kitchen.subject, f"it copies {source}, which {ignore} keeps out of the context")
+                    mend = "Take the line out, and give it at run time from a Secret." if _is_secret_name(source) else ""
+                    what = f"it copies {source}, which {ignore} keeps out of the context"
+                    yield COPY_IGNORED.at(place, kitchen.subject, what, mend=mend)
 
 
 def _missing(kitchen: Kitchen, place: Place, source: str, where: str) -> Finding:
@@ -335,7 +337,8 @@ def _secret_files(kitchen: Kitchen) -> Iterator[Finding]:
             named = [source for source in copied(each, kitchen.file.args) if _is_secret_name(source)]
             taken = [name for name in kitchen.given if _is_secret_name(name) and kitchen.takes(each, name)]
             telling = [name for name in taken if _tells(kitchen.found.context / name)]
-            for name in dict.fromkeys([*(name for name in named if name not in taken), *telling]):
+            missing = [name for name in named if name not in taken and not kitchen.ignore.ignores(name)]
+            for name in dict.fromkeys([*missing, *telling]):
                 yield SECRET_FILE.at(kitchen.at(each), kitchen.subject, f"it copies {name} into the image")
 
 

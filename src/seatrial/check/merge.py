@@ -23,6 +23,7 @@ SAME: Mapping[str, str] = {
     "CKV_DOCKER_2": "D-HEALTHCHECK",
     "CKV_DOCKER_4": "DL3020",
     "CKV_DOCKER_9": "DL3027",
+    "DL3064": "D-SECRET-VALUE",
 }
 """Rule of a tool -> the rule that says the same and is told in its place."""
 WORDED_ANEW = frozenset({"W-NAME-NAMESPACE"})

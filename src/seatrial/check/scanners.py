@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import yaml
 from seatrial.chart.objects import ChartObject
 from seatrial.check.rule import Outcome
 from seatrial.discovery.dockerfiles import FoundDockerfile
+from seatrial.discovery.tree import text_of
 from seatrial.errors import Place
 from seatrial.tools import checkov, hadolint
 from seatrial.wiring.finding import Finding, Group
@@ -22,6 +24,7 @@ REFUSED = frozenset({"DL1000", "DL3021", "DL3023", "DL3024", "DL3061"})
 """What hadolint finds and BuildKit refuses; everything else that it finds is hygiene."""
 CONSEQUENCE = "Nothing breaks by it today."
 MANIFESTS = "rendered.yaml"
+_HERE_DOCUMENT = re.compile(r"^\s*(?:COPY|ADD)\s[^\n]*<<", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ def lint_dockerfiles(program: Path, dockerfiles: Sequence[FoundDockerfile], titl
     outcome = Outcome()
     files = [each.path for each in dockerfiles if each.parsed is not None]
     if files:
-        outcome.found(_linted(each, titles[each.place.path]) for each in hadolint.lint(program, files))
+        outcome.found(_linted(each, titles[each.place.path]) for each in hadolint.lint(program, files) if not _beyond(each))
     return outcome
+
+
+def _beyond(found: hadolint.Finding) -> bool:
+    """Whether hadolint cannot read a file only because it does not know here-documents in COPY, which BuildKit does."""
+    return found.code == "DL1000" and _HERE_DOCUMENT.search(text_of(found.place.path) or "") is not None
 
 
 def _linted(found: hadolint.Finding, title: str) -> Finding:

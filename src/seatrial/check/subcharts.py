@@ -97,14 +97,19 @@ def complete(program: Path, chart: FoundChart, scratch: Path) -> Completed:
         return Completed(chart.folder, {}, outcome)
     homes = {folder: chart.folder}
     lacking = _from_beside(chart, folder, homes, MAX_DEPTH)
-    trouble, unreachable = _fetch(program, [each for each in lacking if each.repository], folder, scratch / "fetch")
+    gone = [each for each in lacking if each.repository.startswith("file://")]
+    wanted = [each for each in lacking if each.repository and each not in gone]
+    trouble, unreachable = _fetch(program, wanted, folder, scratch / "fetch")
     left = [each for each in lacking if not any((folder / "charts").glob(f"{each.name}-*.tgz"))]
     if left:
         names = ", ".join(dict.fromkeys(each.name for each in left))
-        nowhere = [each for each in left if not each.repository or not unreachable]
+        for each in gone:
+            path = each.repository.removeprefix("file://")
+            outcome.found([_missing(chart, [each], f"and no chart can be taken from {path}, which Chart.yaml names")])
+        nowhere = [each for each in left if each not in gone and (not each.repository or not unreachable)]
         if nowhere:
             outcome.found([_missing(chart, nowhere, trouble if nowhere[0].repository else "and no repository is named for it")])
-        why = f": {trouble}" if len(nowhere) < len(left) else ""
+        why = f": {trouble}" if unreachable else ""
         outcome.notes.append(f"chart {chart.name} was judged without {names}{why}.")
         _forget(folder, {each.name for each in left})
     fetched = ", ".join(each.name for each in lacking if each not in left)

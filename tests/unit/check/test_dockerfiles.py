@@ -169,6 +169,12 @@ def test_a_file_with_secrets_that_is_copied(said: Callable[..., list[str]]):
     assert not [line for line in said({**files, ".dockerignore": ".env\n"}) if "D-SECRET-FILE" in line]
 
 
+def test_a_file_with_secrets_that_is_ignored_and_copied_by_name_is_one_fault(said: Callable[..., list[str]]):
+    text = "FROM debian:12\nCOPY .env /app/\nUSER 1001\n"
+    found = said({"Dockerfile": text, ".env": "API_KEY=abcdefgh12345\n", ".dockerignore": ".env\n"})
+    assert found == ["Dockerfile:2 D-COPY-IGNORED it copies .env, which .dockerignore keeps out of the context"]
+
+
 def test_a_secret_that_only_a_build_stage_copies_is_not_shipped(said: Callable[..., list[str]]):
     text = "FROM debian:12 AS build\nCOPY .env ./\nFROM debian:12\nUSER 1001\n"
     assert not [line for line in said({"Dockerfile": text, ".env": "TOKEN=abcdefgh12345"}) if "D-SECRET" in line]

@@ -111,6 +111,18 @@ def test_one_subchart_under_two_aliases_is_fetched_once(completed: Callable[...,
     assert (found.folder / "charts" / "redis-1.0.0.tgz").exists() and found.lacking == ()
 
 
+def test_a_subchart_beside_that_is_not_there_is_told_by_itself_and_not_asked_of_a_repository(completed: Callable[..., Completed]):
+    found = completed(
+        "[{name: gone, repository: 'file://../gone'}, {name: redis, version: '1', repository: 'https://charts.example.com'}]",
+        FETCH,
+    )
+    assert said(found) == [
+        "4 C-SUBCHART-LOCK no Chart.lock pins redis",
+        "4 C-SUBCHART gone is not in charts/, and no chart can be taken from ../gone, which Chart.yaml names",
+    ]
+    assert found.outcome.notes[0] == "chart shop was judged without gone."
+
+
 def test_what_cannot_be_had_is_taken_out_so_that_the_rest_renders(completed: Callable[..., Completed]):
     found = completed("[{name: redis}, {name: other}]", **{"shop/charts/other/Chart.yaml": CHART.format(name="other")})
     assert said(found) == ["4 C-SUBCHART redis is not in charts/, and no repository is named for it"]
