@@ -55,6 +55,7 @@ UNDEFINED = Rule(
 RULES = (NO_EFFECT, UNREAD, UNDEFINED)
 
 _COMMENTED = re.compile(r"^\s*#[\s#-]*([A-Za-z_][\w-]*):(?:\s|$)", re.MULTILINE)
+_FILLED_IN = re.compile(r"\s*(?:-\s+)?(?:replicas|nodePort|imagePullPolicy|clusterIP|revisionHistoryLimit):\s*\{\{[^{}]*\}\}\s*")
 MOST_VALUES = 20_000
 """How many values of one file are looked for."""
 
@@ -103,7 +104,16 @@ def _undefined(chart: FoundChart, reading: Reading, given: Mapping[Path, Sequenc
     for (path, place), *rest in missed.values():
         name = ".".join(path)
         also = so_do([".".join(other) for other, _ in rest])
-        yield UNDEFINED.at(place, f"chart {chart.name}", f"it prints .Values.{name}, which no file gives{also}", values_path=name)
+        what = f"it prints .Values.{name}, which no file gives{also}"
+        harmless = all(_may_be_empty(each) for each in (place, *(other for _, other in rest)))
+        group = Group.HYGIENE if harmless else None
+        yield UNDEFINED.at(place, f"chart {chart.name}", what, values_path=name, group=group)
+
+
+def _may_be_empty(place: Place) -> bool:
+    """Whether the row gives a field that Kubernetes fills in by itself, and nothing else."""
+    rows = (text_of(place.path) or "").splitlines()
+    return bool(place.line and place.line <= len(rows) and _FILLED_IN.fullmatch(rows[place.line - 1]))
 
 
 def _is_broken(file: Path) -> bool:

@@ -9,6 +9,7 @@ from seatrial.discovery.charts import find_charts
 from seatrial.discovery.holdings import discover
 from seatrial.discovery.tree import Tree
 from seatrial.discovery.valuesread import actions, read_templates
+from seatrial.wiring.finding import Group
 
 CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
 
@@ -100,6 +101,18 @@ def test_what_stands_below_a_key_that_nobody_gives_is_told_once(said: Callable[.
         "templates/a.yaml:2 V-UNDEFINED it prints .Values.kong.port, which no file gives, and so does kong.image.tag",
         "templates/a.yaml:4 V-UNDEFINED it prints .Values.image.pull, which no file gives",
     ]
+
+
+def test_a_field_that_kubernetes_fills_in_may_well_be_empty(repository: Callable[..., Tree]):
+    def groups(row: str) -> list[Group]:
+        files = {"Chart.yaml": CHART, "values.yaml": "a: 1\n", "templates/a.yaml": f"{{{{ .Values.a }}}}\nspec:\n  {row}\n"}
+        (chart,) = find_charts(repository(files))
+        return [each.group for each in judge_reading(chart, read_templates(chart))]
+
+    assert groups("replicas: {{ .Values.replicaCount }}") == [Group.HYGIENE]
+    assert groups("- nodePort: {{ .Values.port }}") == [Group.HYGIENE]
+    assert groups("replicas: 1{{ .Values.replicaCount }}") == [Group.WILL_BREAK]
+    assert groups("image: {{ .Values.image }}") == [Group.WILL_BREAK]
 
 
 def test_nobody_knows_what_a_values_file_gives_that_cannot_be_read(said: Callable[..., list[str]]):
