@@ -1,8 +1,18 @@
-"""Faults of Services, routes and sizes, told without a working backend: one of them cuts it off."""
+"""Faults of Services, routes, sizes and of what outsiders may see, told without a working backend: one of them cuts it off."""
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import BACKEND_SCALER, BACKEND_SERVICE, DATABASE_SERVICE, FRONTEND_SERVICE, INGRESS, VALUES
+from seatrial.sabotage.live.places import (
+    BACKEND_SCALER,
+    BACKEND_SERVICE,
+    DATABASE_SERVICE,
+    FRONTEND_BUDGET,
+    FRONTEND_SERVICE,
+    INGRESS,
+    MODEL,
+    NOTES,
+    VALUES,
+)
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -90,5 +100,55 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-NS-01",),
+    ),
+    Sabotage(
+        name="budget-that-spares-nobody",
+        milestone=4,
+        description="The budget keeps as many frontends as there are: it refuses every eviction, and a drain never ends.",
+        criterion="M4-PDB-01",
+        says="PodDisruptionBudget todo-app-frontend: found disruptionsAllowed 0",
+        edits=(
+            Edit(  # a share, so that it holds however many the autoscaler has made of them
+                FRONTEND_BUDGET,
+                "minAvailable: {{ .Values.frontend.podDisruptionBudget.minAvailable }}",
+                "minAvailable: 100%",
+            ),
+        ),
+        beside=("M2-NS-01", "M3-INST-01"),
+    ),
+    Sabotage(
+        name="token-within-reach",
+        milestone=5,
+        description="The model's pod mounts a token of its ServiceAccount by a volume: whoever gets in can ask the API server.",
+        criterion="M5-SEC-01",
+        says="the volume token holds a token",
+        edits=(
+            Edit(
+                MODEL,
+                "      containers:\n        - name: model\n",
+                "      volumes:\n        - name: token\n          projected:\n            sources:\n"
+                "              - serviceAccountToken:\n                  path: token\n"
+                "      containers:\n        - name: model\n          volumeMounts:\n            - name: token\n"
+                "              mountPath: /var/run/secrets/tokens\n              readOnly: true\n",
+            ),
+        ),
+        beside=("M2-NS-01", "M3-INST-01"),
+    ),
+    Sabotage(
+        name="password-in-the-notes",
+        milestone=5,
+        description="The chart's notes say the database's password: whoever may read the release has it, and so have CI's logs.",
+        criterion="M5-SEC-02",
+        says="helm get notes: found Secret todo-app-secrets / POSTGRES_PASSWORD",
+        edits=(
+            Edit(
+                NOTES,
+                "\nTo test it: helm test",
+                '\n{{- with lookup "v1" "Secret" .Release.Namespace (include "todo-app.secretName" .) }}\n'
+                "The database's password is {{ .data.POSTGRES_PASSWORD | b64dec }}.\n{{- end }}\n"
+                "\nTo test it: helm test",
+            ),
+        ),
+        beside=("M2-NS-01", "M3-INST-01"),
     ),
 )

@@ -11,6 +11,7 @@ from seatrial.sabotage.live.places import (
     DATABASE,
     PAGES,
     POLICIES,
+    QUOTA,
     TEST_POD,
     VALUES,
 )
@@ -260,5 +261,14 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-SVC-02", "M3-INST-01"),
+    ),
+    Sabotage(
+        name="namespace-without-a-quota",
+        milestone=2,
+        description="Nothing limits the namespace's total: one application may take the node from all the others.",
+        criterion="M2-QUOTA-01",
+        says="no ResourceQuota",
+        edits=(Edit(QUOTA, "{{- if .Values.resourceQuota.enabled }}", "{{- if false }}"),),
+        beside=("M2-SVC-02", "M2-SVC-03"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_SCALER, CHART
+from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_SCALER, CHART, MODEL
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -169,7 +169,7 @@ FAULTS: tuple[Sabotage, ...] = (
         says="model: Pod",
         edits=(
             Edit(
-                f"{CHART}/model/deployment.yaml",
+                MODEL,
                 '{{- include "todo-app.httpProbe" .Values.model.probes.readiness | nindent 12 }}',
                 '{{- include "todo-app.httpProbe" .Values.model.probes.readiness | nindent 12 }}\n'
                 "            initialDelaySeconds: 70",
