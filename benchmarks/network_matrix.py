@@ -55,11 +55,18 @@ def main() -> None:
         cluster = MinikubeProvider().start(ClusterRequest(run_id, toolchain, Path(scratch), toolchain.cache, engine=lease.engine))
         try:
             cluster.capability(Capability.POLICY)  # waits until it is proven
-            figures = {count: ours(cluster, count) for count in arguments.pods}
-            theirs = cyclonus(arguments.cyclonus, cluster, GOAL_PODS) if arguments.cyclonus else None
+            figures = {}
+            for count in arguments.pods:
+                figures[count] = ours(cluster, count)
+                tell(count, figures[count])
+            judge(figures)
+            if arguments.cyclonus:
+                probes, seconds = cyclonus(arguments.cyclonus, cluster, GOAL_PODS)
+                print(
+                    f"cyclonus: {probes} probes in {seconds:.2f} s, {seconds / figures[GOAL_PODS]['seconds']:.1f} times as long"
+                )
         finally:
             cluster.close()
-    report(figures, theirs)
 
 
 def ours(cluster: Cluster, count: int) -> dict[str, float]:
@@ -117,22 +124,29 @@ def cyclonus(program: Path, cluster: Cluster, count: int) -> tuple[int, float]:
     return (count // 3 * 3) ** 2, seconds[1]
 
 
-def report(figures: Mapping[int, Mapping[str, float]], theirs: tuple[int, float] | None) -> None:
-    """A line for each number of pods, then what is compared."""
-    each = {count: 1000 * seen["seconds"] / seen["probes"] for count, seen in figures.items()}
-    for count, seen in figures.items():
-        print(
-            f"{count:4} pods: {seen['probes']:6.0f} probes in {seen['seconds']:6.2f} s, {each[count]:5.2f} ms each; "
-            f"{seen['wrong']:.0f} not as the policies say, {seen['unknown']:.0f} unknown (load before: {seen['load']:.1f})"
-        )
+def tell(count: int, seen: Mapping[str, float]) -> None:
+    """The line of so many pods, as soon as it is known: more of them may be more than a machine can take."""
+    print(
+        f"{count:4} pods: {seen['probes']:6.0f} probes in {seen['seconds']:6.2f} s, {each(seen):5.2f} ms each; "
+        f"{seen['wrong']:.0f} not as the policies say, {seen['unknown']:.0f} unknown (load before: {seen['load']:.1f})",
+        flush=True,
+    )
+
+
+def each(seen: Mapping[str, float]) -> float:
+    """Milliseconds for each probe."""
+    return 1000 * seen["seconds"] / seen["probes"]
+
+
+def judge(figures: Mapping[int, Mapping[str, float]]) -> None:
+    """Hold the figures against the goals."""
     if GOAL_PODS in figures:
         met = figures[GOAL_PODS]["seconds"] <= GOAL_SECONDS
         print(f"{GOAL_PODS} pods: goal {GOAL_SECONDS:.0f} s: {'met' if met else 'MISSED'}")
-    spread = max(each.values()) / min(each.values()) - 1
+    times = [each(seen) for seen in figures.values()]
+    spread = max(times) / min(times) - 1
     verdict = "met" if spread <= GOAL_SPREAD else "MISSED"
-    print(f"time per probe differs by {100 * spread:.0f} %: goal {100 * GOAL_SPREAD:.0f} %: {verdict}")
-    if theirs and GOAL_PODS in figures:
-        print(f"cyclonus: {theirs[0]} probes in {theirs[1]:.2f} s, {theirs[1] / figures[GOAL_PODS]['seconds']:.1f} times as long")
+    print(f"time per probe differs by {100 * spread:.0f} %: goal {100 * GOAL_SPREAD:.0f} %: {verdict}", flush=True)
 
 
 if __name__ == "__main__":
