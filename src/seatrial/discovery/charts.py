@@ -56,7 +56,7 @@ class FoundChart:
         trouble: why it cannot be read, and the line; None where it can.
         values: values files for it beside its own values.yaml.
         sets: values files that it is installed with together, as documents, scripts and pipelines say.
-        release, namespace: what they call it, and where they put it; empty where they do not say.
+        release, namespace: what they call it, and where they put it; empty where most of them do not say.
         into: namespaces that they have Helm install it into, by the values files of it.
         given: what they set on the command line beside such values files, by its keys; None where a variable says what to.
         bare: they install it without any values but its own.

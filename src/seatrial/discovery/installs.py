@@ -78,7 +78,7 @@ def with_installs(tree: Tree, charts: Sequence[FoundChart]) -> tuple[FoundChart,
 
 def _known(chart: FoundChart, told: Sequence[Install], foreign: Iterable[Path]) -> FoundChart:
     called = Counter(each.release for each in told if each.release)
-    put = Counter(each.namespace for each in told if each.namespace)
+    put = Counter(each.namespace for each in told)
     given: dict[tuple[Path, ...], dict[Key, Any]] = {}
     into: dict[tuple[Path, ...], frozenset[str]] = {}
     for each in told:

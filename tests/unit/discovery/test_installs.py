@@ -71,6 +71,12 @@ def test_the_name_that_most_of_them_use_counts(find: Find):
     )
 
 
+def test_a_namespace_that_one_of_several_names_is_an_example(find: Find):
+    plain = "helm install web deploy/shop\nhelm upgrade web deploy/shop\n"
+    chart = find({"a.md": f"{plain}helm install web deploy/shop -n prod\n"})
+    assert (chart.namespace, chart.into_with(())) == ("", {"prod"})
+
+
 def test_values_files_that_are_given_together(find: Find):
     command = (
         "helm install web deploy/shop -f deploy/shop/values.yaml -f deploy/shop/values-prod.yaml --values=deploy/region.yaml\n"
