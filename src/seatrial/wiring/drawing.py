@@ -1,8 +1,8 @@
 """The wiring as a picture: one SVG, readable without JavaScript, with a title on everything for screen readers.
 
 Healthy objects that belong to one workload only (its ServiceAccount, autoscaler, settings) are named in its box and speak for it,
-policies in the boxes of all whose pods they take, and objects of one kind between the same others share a box: so thirty objects
-stay readable. What is broken is drawn by itself.
+policies in the boxes of all whose pods they take, what many workloads share in all of theirs, and objects of one kind between the
+same others share a box: so thirty objects stay readable. What is broken is drawn by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 212, 52
 BETWEEN, ROW = 72, 68
 """Pixels between two columns, and from row to row."""
 MARGIN = 24
-MOST_LETTERS, MOST_SMALL = 26, 38
+MOST_LETTERS, MOST_SMALL, MOST_BROKEN = 26, 38, 27
 PER_STRIP = 4
 SHORT = {
     "HorizontalPodAutoscaler": "HPA",
@@ -30,11 +30,14 @@ SHORT = {
     "ServiceAccount": "account",
     "PersistentVolumeClaim": "volume",
     "ConfigMap": "config",
+    "Secret": "secret",
     "NetworkPolicy": "policy",
 }
 """Kinds that a workload's box takes in, and what it calls them."""
 PLURAL = {"policy": "policies"}
 POLICY = "NetworkPolicy"
+SHARED_BY = 3
+"""So many workloads name a common object in their boxes: lines to it from each of them would hide who calls whom."""
 COLOURS = {"Ingress": "#fff3dc", "Service": "#e5f5ea", **dict.fromkeys(WORKLOAD_KINDS, "#e4effc")}
 OTHER_COLOUR = "#f3f4f6"
 STYLE = """\
@@ -71,7 +74,8 @@ class _Drawn:
         if self.box.missing:
             return "✕ is not there"
         if self.box.broken:
-            return "✕ " + ", ".join(self.box.broken)
+            told, more = "✕ " + ", ".join(self.box.broken), len(self.box.broken) - 1
+            return told if len(told) <= MOST_BROKEN or not more else f"✕ {self.box.broken[0]} and {more} more"
         if len(self.members) > 1:
             return f"and {len(self.members) - 1} more"
         counted = Counter(SHORT.get(each.kind, each.kind) for each in self.held)
@@ -162,12 +166,13 @@ def _gathered(picture: Picture) -> tuple[list[_Drawn], list[Line], list[_Drawn]]
         workloads = [other for other in sorted(beside[at]) if boxes[other].kind in WORKLOAD_KINDS]
         if at in fixed or not workloads:
             continue
-        if box.kind == POLICY:
+        common = box.kind in SHORT and len(workloads) >= SHARED_BY and beside[at] == set(workloads)
+        if box.kind == POLICY or common:
             speaks[at] = None
         elif box.kind in SHORT and len(workloads) == 1:
             speaks[at] = workloads[0]
         for other in workloads:
-            if speaks.get(at) == other or (box.kind == POLICY and (at, other) in taken):
+            if speaks.get(at) == other or common or (box.kind == POLICY and (at, other) in taken):
                 held[other].append(box)
     left = []
     for line in picture.lines:

@@ -85,6 +85,24 @@ def test_what_belongs_to_one_workload_is_named_in_its_box_unless_it_is_broken():
     assert "ServiceAccount web: ✕ W-X" in titles(svg) and len(boxes(svg)) == 3
 
 
+def test_what_many_workloads_share_is_named_in_their_boxes_unless_it_is_broken():
+    workloads = tuple(Box("Deployment", name) for name in ("a", "b", "c"))
+    lines = tuple(Line(at, 3, ("reads key",)) for at in range(3))
+    svg = drawn([Picture("c", (*workloads, Box("Secret", "common")), lines)])
+    assert len(boxes(svg)) == 3 and {"Deployment a; Secret common", "Deployment c; Secret common"} <= set(titles(svg))
+    assert (
+        len(boxes(drawn([Picture("c", (*workloads[:2], Box("Secret", "common")), (Line(0, 2, ("x",)), Line(1, 2, ("x",))))])))
+        == 3
+    )
+    assert len(boxes(drawn([Picture("c", (*workloads, Box("Secret", "common", ("W-X",))), lines)]))) == 4
+
+
+def test_rules_that_do_not_fit_into_a_box_are_counted():
+    svg = drawn([Picture("c", (Box("Deployment", "a", ("W-HPA-REPLICAS", "W-DB-LOGIN", "W-HPA-REQUESTS")),), ())])
+    assert ">✕ W-HPA-REPLICAS and 2 more<" in svg
+    assert ">✕ W-A, W-B<" in drawn([Picture("c", (Box("Deployment", "a", ("W-A", "W-B")),), ())])
+
+
 def test_names_cannot_write_into_the_page():
     svg = drawn([Picture("<script>", (Box("Pod", '"><script>alert(1)</script>'),), ())])
     assert "<script" not in svg and '"&gt;' not in titles(svg)
