@@ -67,13 +67,15 @@ def observe_matrix(world: World) -> dict[str, Any]:
     passes = int(world.window("M4-NP-02", "passes"))
     listeners: dict[str, Source] = {}
     try:
-        listeners = attach_listeners(world)
+        pods = _youngest(world)
+        ports = opened(app, pods)
+        listeners = attach_listeners(kube, app, pods, ports)
         with (
             helper_namespace(kube, world, "elsewhere") as elsewhere,
             probe_pod.helpers(kube, _helpers(world, elsewhere)) as helpers,
         ):
             sources = {**attach_sources(world), **helpers}
-            targets = _targets(app, listeners, helpers[STRANGER])
+            targets = _targets(ports, listeners, helpers[STRANGER])
             with outside_listener(cluster) as outside, POLICIES:
                 targets += [(OUTSIDE, target) for target in outside]
                 cells, control, found = _both(kube, app, sources, targets, passes)
@@ -127,40 +129,56 @@ def _policy(item: Object) -> dict[str, Any]:
 # who takes part
 
 
-def attach_listeners(world: World) -> dict[str, Source]:
-    """For each component an agnhost container in its youngest ready pod, listening on every port that the pod itself does not.
+def _youngest(world: World) -> dict[str, Object]:
+    """The youngest ready pod of each component that has one."""
+    found = {name: live.ready_pods(world.kube, world.app, name) for name in world.app.components}
+    return {name: pods[-1] for name, pods in found.items() if pods}
 
-    By UDP it answers at one port: the number of the pod's own TCP port, which a rule with the wrong protocol would open.
+
+def opened(app: App, pods: Mapping[str, Object]) -> dict[str, frozenset[int]]:
+    """Component -> TCP ports that its pod opens: the one of seatrial.yaml, and those that its containers name, sidecars included.
+
+    Args:
+        pods: one of each component that has any.
     """
-    kube, app = world.kube, world.app
+    return {name: frozenset({component.port, *_named(pods.get(name), TCP)}) for name, component in app.components.items()}
 
-    def one(name: str) -> Source | None:
-        pods = live.ready_pods(kube, app, name)
-        if not pods:
-            return None
-        own = app.components[name].port
-        ports = _ports(app, but=own)
-        udp = closed_by_udp(pods[-1], [own, *ports, STRANGER_PORT])
-        return probe_pod.attach(kube, pods[-1], name="seatrial-listener", ports=ports, udp=udp)
+
+def _named(pod: Object | None, protocol: str) -> set[int]:
+    """Ports that a pod's containers name; a port without a protocol is one by TCP."""
+    spec = pod["spec"] if pod is not None else {}
+    sidecars = [each for each in spec.get("initContainers") or [] if each.get("restartPolicy") == "Always"]
+    named = [port for container in (*sidecars, *(spec.get("containers") or [])) for port in container.get("ports") or []]
+    return {int(port["containerPort"]) for port in named if (port.get("protocol") or TCP) == protocol}
+
+
+def attach_listeners(kube: Kube, app: App, pods: Mapping[str, Object], ports: Mapping[str, frozenset[int]]) -> dict[str, Source]:
+    """In each pod an agnhost container that listens on every port that some component opens and the pod itself does not.
+
+    By UDP it answers at one port: the number of the component's own TCP port, which a rule with the wrong protocol would open.
+
+    Args:
+        pods: one of each component.
+        ports: see :func:`opened`.
+    """
+
+    def one(name: str) -> Source:
+        closed = sorted(_every(ports) - ports[name])
+        udp = closed_by_udp(pods[name], [app.components[name].port, *closed, STRANGER_PORT])
+        return probe_pod.attach(kube, pods[name], name="seatrial-listener", ports=closed, udp=udp)
 
     with ThreadPoolExecutor(4) as pool:
-        attached = dict(zip(app.components, pool.map(one, app.components), strict=True))
-    return {name: source for name, source in attached.items() if source is not None}
+        return dict(zip(pods, pool.map(one, pods), strict=True))
+
+
+def _every(ports: Mapping[str, frozenset[int]]) -> frozenset[int]:
+    return frozenset().union(*ports.values())
 
 
 def closed_by_udp(pod: Object, ports: Sequence[int]) -> int | None:
     """The first of some ports that no container of a pod opens by UDP; None where they open all."""
-    taken = {
-        int(port["containerPort"])
-        for container in pod["spec"]["containers"]
-        for port in container.get("ports") or []
-        if port.get("protocol") == UDP
-    }
+    taken = _named(pod, UDP)
     return next((port for port in ports if port not in taken), None)
-
-
-def _ports(app: App, *, but: int | None = None) -> list[int]:
-    return sorted({component.port for component in app.components.values()} - {but})
 
 
 def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
@@ -228,9 +246,10 @@ def helper_namespace(kube: Kube, world: World, word: str) -> Iterator[str]:
         kube.delete("Namespace", name)
 
 
-def _targets(app: App, listeners: Mapping[str, Source], stranger: Source) -> list[tuple[str, Target]]:
-    """Destinations, each with every port of it that is tried."""
-    found = [(name, Target(source.address, port)) for name, source in listeners.items() for port in _ports(app)]
+def _targets(ports: Mapping[str, frozenset[int]], listeners: Mapping[str, Source], stranger: Source) -> list[tuple[str, Target]]:
+    """Destinations, each with every port of it that is tried: those of all components."""
+    tried = sorted(_every(ports))
+    found = [(name, Target(source.address, port)) for name, source in listeners.items() for port in tried]
     found += [(name, Target(source.address, source.udp, UDP)) for name, source in listeners.items() if source.udp is not None]
     return [*found, *((STRANGER, Target(stranger.address, STRANGER_PORT, protocol)) for protocol in (TCP, UDP))]
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from seatrial.app import App
-from seatrial.chart import objects
+from seatrial.app import App, load_app
+from seatrial.chart import objects, workloads
+from seatrial.chart.render import render
 from seatrial.process import Completed
+from seatrial.tools.helm import Helm
 from seatrial.trials import network
-from seatrial.trials.network import closed_by_udp, job_labels, judge_default_deny, judge_matrix, outside_listener
+from seatrial.trials.network import closed_by_udp, job_labels, judge_default_deny, judge_matrix, opened, outside_listener
 from seatrial.trials.probe_pod import Reach
 from seatrial.verdict import Outcome
 
@@ -72,6 +74,51 @@ def test_the_closed_port_by_udp_is_none_that_a_container_opens() -> None:
     opened = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 80, "protocol": "TCP"}, {"containerPort": 81}]
     pod = {"spec": {"containers": [{"ports": opened}, {}]}}
     assert [closed_by_udp(pod, ports) for ports in ([80, 53], [53, 81], [53])] == [80, 81, None]
+
+
+def test_a_pod_opens_what_its_sidecars_name_too_by_tcp() -> None:
+    app = SimpleNamespace(components={name: SimpleNamespace(port=port) for name, port in (("web", 80), ("db", 5432))})
+    sidecars = [{"restartPolicy": "Always", "ports": [{"containerPort": 4143}]}, {"ports": [{"containerPort": 99}]}]
+    named = [{"containerPort": 9113}, {"containerPort": 8125, "protocol": "UDP"}, {"containerPort": 81, "protocol": "TCP"}]
+    pod = {"spec": {"initContainers": sidecars, "containers": [{"ports": [{"containerPort": 80}]}, {"ports": named}, {}]}}
+    ports = opened(app, {"web": pod})  # type: ignore[arg-type]  # stands in for an App
+    assert ports == {"web": {80, 81, 9113, 4143}, "db": {5432}}
+
+
+def test_each_pod_listens_where_only_another_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def attach(kube: Any, pod: Any, *, name: str, ports: Any, udp: int | None) -> Any:
+        asked[pod["metadata"]["name"]] = (ports, udp)
+        return SimpleNamespace(address=pod["metadata"]["name"], udp=udp)
+
+    monkeypatch.setattr(network.probe_pod, "attach", attach)
+    app: Any = SimpleNamespace(components={name: SimpleNamespace(port=port) for name, port in (("web", 80), ("db", 5432))})
+    exporter = [{"ports": [{"containerPort": 9187}]}]
+    pods: Any = {name: {"metadata": {"name": name}, "spec": {"containers": exporter}} for name in ("web", "db")}
+    pods["web"]["spec"]["containers"] = []
+    ports = opened(app, pods)
+    sources = network.attach_listeners(SimpleNamespace(), app, pods, ports)  # type: ignore[arg-type]  # nothing is asked of it
+    assert asked == {"web": ([5432, 9187], 80), "db": ([80], 5432)}
+    stranger: Any = SimpleNamespace(address="stranger")
+    targets = network._targets(ports, sources, stranger)
+    assert [target.port for name, target in targets if (name, target.protocol) == ("web", "TCP")] == [80, 5432, 9187]
+
+
+def test_the_reference_applications_containers_name_the_ports_of_its_components(helm_program: Path) -> None:
+    root = Path(__file__).parents[3]
+    app = load_app(root / "seatrial.yaml")
+    values = [root / "helm-chart" / "values-test.yaml"]
+    chart = render(
+        Helm(helm_program), root / "helm-chart", release="todo-app", namespace="todo-app", values=values, kube_version="1.34.4"
+    )
+    pods = {
+        item.labels["app.kubernetes.io/component"]: {"spec": workloads.pod_spec(item.raw)}
+        for kind in ("Deployment", "StatefulSet")
+        for item in chart.of_kind(kind)
+    }
+    assert pods.keys() == app.components.keys()
+    assert opened(app, pods) == {name: {component.port} for name, component in app.components.items()}
 
 
 def test_what_is_not_as_expected_is_tried_again_at_least_once(monkeypatch: pytest.MonkeyPatch) -> None:
