@@ -12,7 +12,7 @@ from typing import Any
 
 from seatrial.cluster.waiting import desired
 from seatrial.errors import ClusterError
-from seatrial.tools.kube import Kube, Object
+from seatrial.tools.kube import ExecFailed, Kube, Object
 from seatrial.trials import edge, exchanges, live, probe_pod, steady, users
 from seatrial.trials.answers import helper_labels
 from seatrial.trials.application import outages
@@ -24,6 +24,8 @@ from seatrial.world import World
 
 ASK_SECONDS = 0.5
 """Between two questions to a health endpoint: HTTP has no watch."""
+LOOK_SECONDS = 5.0
+"""Between two looks at the backends' liveness while the outage lasts."""
 GONE_SECONDS = 90.0
 RECORDS = 3
 
@@ -34,9 +36,10 @@ def observe_outage(world: World) -> dict[str, Any]:
 
     Returns:
         ``wrote`` (answers to records made through the application just before), ``before`` and ``after`` (fingerprints),
-        ``claims`` (uids, before and after), ``pods`` (uids), ``asked`` (see :func:`_ask`: ``unready`` and ``ready``), ``gone``
-        (seconds until the pod was), ``lasted`` (seconds that it was gone), ``usable`` (seconds from scaling back until the edge
-        answers), ``limits``, ``users`` (see :meth:`outages.Onlookers.seen`; None where nobody looked on).
+        ``claims`` (uids, before and after), ``pods`` (uids), ``asked`` (see :func:`_ask`: ``unready`` and ``ready``;
+        ``outage``: see :func:`_outlast`), ``gone`` (seconds until the pod was), ``lasted`` (seconds that it was gone),
+        ``usable`` (seconds from scaling back until the edge answers), ``limits``, ``users`` (see
+        :meth:`outages.Onlookers.seen`; None where nobody looked on).
     """
     kube, app = world.kube, world.app
     assert app.data is not None, "applies_when: database"
@@ -74,7 +77,7 @@ def _outage(
         kube.wait_gone("Pod", database.pod["metadata"]["name"], app.namespace, timeout=GONE_SECONDS)
         without = time.monotonic()
         watch.hold()
-        _outlast(kube, world, before["restarts"], without + limits["outage"])
+        alive = _outlast(kube, world, client, targets, before["restarts"], without + limits["outage"])
     finally:
         watch.mending()
         again = time.monotonic()
@@ -85,19 +88,46 @@ def _outage(
         "wrote": wrote,
         "before": before,
         "after": _state(kube, world, Database(kube, app, app.data)),
-        "asked": {"unready": unready, "ready": ready},
+        "asked": {"unready": unready, "outage": alive, "ready": ready},
         "gone": round(without - began, 1),
         "lasted": round(again - without, 1),
         "usable": usable,
     }
 
 
-def _outlast(kube: Kube, world: World, before: Mapping[str, int], end: float) -> None:
-    """Let the outage last until then (monotonic seconds), or until a pod was restarted for it."""
-    left = end - time.monotonic()
-    for known in kube.watch("Pod", world.app.namespace, selector=live.selector(world.app), timeout=left):
-        if any(name in known and live.restarts(known[name]) > count for name, count in before.items()):
-            return
+def _outlast(
+    kube: Kube, world: World, source: Source, targets: Mapping[str, tuple[str, str]], before: Mapping[str, int], end: float
+) -> dict[str, list[int | None]]:
+    """Let the outage last until then (monotonic seconds), or until a pod was restarted for it, and ask for liveness meanwhile.
+
+    Returns:
+        pod -> statuses of its liveness, every few seconds and once more at the end.
+    """
+    found: dict[str, list[int | None]] = {pod: [] for pod in targets}
+    restarted = False
+    while not restarted and (left := end - time.monotonic()) > 0:
+        _look(kube, source, targets, found)
+        watch = kube.watch("Pod", world.app.namespace, selector=live.selector(world.app), timeout=min(left, LOOK_SECONDS))
+        restarted = any(name in known and live.restarts(known[name]) > count for known in watch for name, count in before.items())
+    _look(kube, source, targets, found)
+    return found
+
+
+def _look(kube: Kube, source: Source, targets: Mapping[str, tuple[str, str]], found: Mapping[str, list[int | None]]) -> None:
+    """Ask every pod for its liveness; what is not answered is asked once more: a busy node's probe may say nothing."""
+    left = list(targets)
+    for last in (False, True):
+        try:
+            answers = probe_pod.fetch(kube, source, [targets[pod][1] for pod in left]) if left else []
+        except ExecFailed:
+            if last:
+                raise
+            continue
+        answered = dict(zip(left, (answer.status for answer in answers), strict=True))
+        for pod, status in answered.items():
+            if status is not None or last:
+                found[pod].append(status)
+        left = [pod for pod, status in answered.items() if status is None]
 
 
 def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
@@ -203,8 +233,14 @@ def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
             if bad and status == 503:
                 mend = "Let liveness ask nobody else"
                 faults.append(Fault(f"Pod {pod} {moment}", f"liveness {', '.join(bad)}", "200 all the while", mend))
+    for pod, statuses in asked["outage"].items():
+        bad = sorted({str(one) for one in statuses if one != 200})
+        if bad:
+            found = f"liveness {', '.join(bad)} in {sum(one != 200 for one in statuses)} of {len(statuses)} answers"
+            faults.append(Fault(f"Pod {pod} while the outage lasts", found, "200 all the while", "Let liveness ask nobody else"))
     faults += _restart_faults(seen["before"]["restarts"], seen["after"]["restarts"])
     judged = sum(len(entry["live"]) for entry in asked["unready"].values()) + len(asked["ready"])
+    judged += sum(len(statuses) for statuses in asked["outage"].values())
     return judge(judged, "answers", faults, evidence=[Evidence("seconds until /ready said so", data=dict(asked))])
 
 

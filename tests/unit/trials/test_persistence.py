@@ -1,6 +1,10 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from seatrial.trials import persistence
 from seatrial.trials.persistence import judge_persistence, judge_readiness_truth
 from seatrial.verdict import Outcome
 
@@ -58,6 +62,57 @@ def test_readiness_that_lies(recorded: Recorded) -> None:
     assert "200 after 70.0 s" in judge_readiness_truth(seen).reason
 
 
+def test_liveness_that_fails_late_in_the_outage(recorded: Recorded) -> None:
+    seen = recorded("outage")
+    pod = next(iter(seen["asked"]["outage"]))
+    seen["asked"]["outage"][pod][-1] = 503
+    seen["asked"]["outage"][pod][-2] = None
+    reason = judge_readiness_truth(seen).reason
+    assert f"Pod {pod} while the outage lasts: found liveness 503, None in 2 of 9 answers, wanted 200 all the while" in reason
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, *said: dict[str, int | None]) -> list[list[str]]:
+    """Let the probe say that, one call after the other; the URLs of each call."""
+    calls: list[list[str]] = []
+
+    def fetch(kube: Any, source: Any, urls: list[str]) -> list[Any]:
+        answer = said[min(len(calls), len(said) - 1)]
+        calls.append(urls)
+        return [SimpleNamespace(status=answer[url]) for url in urls]
+
+    monkeypatch.setattr("seatrial.trials.probe_pod.fetch", fetch)
+    return calls
+
+
+TARGETS = {"a": ("a/ready", "a/live"), "b": ("b/ready", "b/live")}
+NOBODY: Any = None
+
+
+def test_a_probe_that_says_nothing_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, list[int | None]] = {"a": [], "b": []}
+    calls = looks(monkeypatch, {"a/live": None, "b/live": 503}, {"a/live": 200})
+    persistence._look(NOBODY, NOBODY, TARGETS, found)
+    assert (found, calls) == ({"a": [200], "b": [503]}, [["a/live", "b/live"], ["a/live"]])
+    looks(monkeypatch, {"a/live": None, "b/live": 200})
+    persistence._look(NOBODY, NOBODY, TARGETS, found)
+    assert found == {"a": [200, None], "b": [503, 200]}
+
+
+@pytest.mark.parametrize(("restarts", "asked"), [(0, 3), (1, 2)])
+def test_liveness_is_asked_until_the_outage_or_a_restart_ends_it(
+    monkeypatch: pytest.MonkeyPatch, restarts: int, asked: int
+) -> None:
+    clock = iter([0.0, 5.0, 10.0])
+    monkeypatch.setattr(persistence, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("seatrial.trials.live.selector", lambda app: "")
+    looks(monkeypatch, {"a/live": 200, "b/live": 200})
+    pod = {"status": {"containerStatuses": [{"restartCount": restarts}]}}
+    kube: Any = SimpleNamespace(watch=lambda *what, **how: iter([{"a": pod}]))
+    world: Any = SimpleNamespace(app=SimpleNamespace(namespace="shop"))
+    found = persistence._outlast(kube, world, NOBODY, TARGETS, {"a": 0}, 10.0)
+    assert found == {"a": [200] * asked, "b": [200] * asked}
+
+
 def test_a_restart_in_the_outage_fails(recorded: Recorded) -> None:
     seen = recorded("outage")
     pod = next(iter(seen["after"]["restarts"]))
@@ -67,5 +122,5 @@ def test_a_restart_in_the_outage_fails(recorded: Recorded) -> None:
 
 def test_no_backend_to_ask_is_no_pass(recorded: Recorded) -> None:
     seen = recorded("outage")
-    seen["asked"] = {"unready": {}, "ready": {}}
+    seen["asked"] = {"unready": {}, "outage": {}, "ready": {}}
     assert judge_readiness_truth(seen).outcome is Outcome.FAILED
