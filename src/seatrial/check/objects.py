@@ -5,6 +5,8 @@ The schemas are those of Kubernetes' own OpenAPI document, as the package kubern
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections import Counter
@@ -25,7 +27,7 @@ from seatrial.check.rule import Rule
 from seatrial.errors import Place
 from seatrial.wiring.finding import Finding, Group
 from seatrial.wiring.places import Places
-from seatrial.wiring.reading import dig, mappings, text
+from seatrial.wiring.reading import dig, mapping, mappings, text
 from seatrial.wiring.shelf import Shelf
 
 MOST = 20
@@ -110,6 +112,7 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_TO_FILL_IN = re.compile(r"[<>{}]|^\.{3}$")
 _FREE = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "APIService"})
 """Kinds whose names may hold nearly anything."""
 
@@ -225,11 +228,22 @@ def _judge_built_in(item: ChartObject, title: str, head: Place, places: Places, 
     except RecursionError:
         yield FIELD_INVALID.at(head, title, "is nested too deeply to be read")
         return
+    faults += _not_base64(item)
     for rule, path, what in faults[:MOST]:
         if not _SUBSTITUTED.search(text(item.raw, *path)):
             yield rule.at(places.of(item, path), title, what, values_path=places.values_path(item, path))
     if len(faults) > MOST:
         yield FIELD_INVALID.at(head, title, f"{len(faults) - MOST} more fields are wrong")
+
+
+def _not_base64(item: ChartObject) -> Iterator[tuple[Rule, KeyPath, str]]:
+    """Values of a Secret's data that the API server cannot decode; nothing of them is told."""
+    for key, value in mapping(item.raw, "data").items() if item.kind == "Secret" else ():
+        if isinstance(value, str) and not _TO_FILL_IN.search(value):
+            try:
+                base64.b64decode(re.sub(r"[\r\n]", "", value), validate=True)
+            except (binascii.Error, ValueError):
+                yield FIELD_INVALID, ("data", key), f"data.{key} is not base64; what is plain belongs to stringData"
 
 
 def _meant(item: ChartObject) -> str:

@@ -104,6 +104,8 @@ def given_of(
         dockerfiles=[each.parsed for each in found.dockerfiles if each.parsed],
         built=_built(found),
         pages=found.pages,
+        passed=found.passed,
+        routes=found.routes,
         health=_health(found),
     )
 
@@ -149,6 +151,8 @@ def judge_manifests(
             dockerfiles=[each.parsed for each in found.dockerfiles if each.parsed],
             built=_built(found),
             pages=found.pages,
+            passed=found.passed,
+            routes=found.routes,
             beside=frozenset(item.template for item in others),
             elsewhere=elsewhere,
             unread="\n".join(texts(hidden).values()),

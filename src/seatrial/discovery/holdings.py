@@ -14,6 +14,7 @@ from seatrial.discovery.dockerfiles import FoundDockerfile, built_in, find_docke
 from seatrial.discovery.installs import with_installs
 from seatrial.discovery.manifests import Manifests, find_manifests
 from seatrial.discovery.pages import PageCall, all_page_calls
+from seatrial.discovery.served import Passed, Routes, all_passed, routes
 from seatrial.discovery.tree import Tree
 from seatrial.errors import ConfigError, Place
 
@@ -53,6 +54,17 @@ class Holdings:
     def pages(self) -> Mapping[Path, tuple[PageCall, ...]]:
         """Dockerfile -> what its pages call on the machine that they are looked at on."""
         return all_page_calls(self.dockerfiles, self.tree)
+
+
+    @cached_property
+    def passed(self) -> Mapping[Path, tuple[Passed, ...]]:
+        """Dockerfile -> where the nginx of its image passes requests on to."""
+        return all_passed(self.dockerfiles, self.tree)
+
+    def routes(self, dockerfile: Path) -> Routes | None:
+        """The paths that the program of an image answers; None where that is not sure."""
+        found = next((each for each in self.dockerfiles if each.path == dockerfile), None)
+        return routes(found, self.tree) if found is not None else None
 
 
 def discover(tree: Tree) -> Holdings:

@@ -32,6 +32,8 @@ _BITNAMI = {
     "mongo": "/bitnami/mongodb/data/db", "redis": "/bitnami/redis/data",
 }  # fmt: skip
 _OFFICIAL = {"mysql": "/var/lib/mysql", "mariadb": "/var/lib/mysql", "mongo": "/data/db", "redis": "/data"}
+_PORTS = {"postgres": 5432, "mysql": 3306, "mariadb": 3306, "mongo": 27017, "redis": 6379}
+_PORT_VARIABLES = {"postgres": "PGPORT", "mysql": "MYSQL_TCP_PORT", "mariadb": "MYSQL_TCP_PORT"}
 _APPEND_ONLY = re.compile(r"(?:--)?appendonly[\s=]+\"?yes")
 
 
@@ -53,7 +55,7 @@ class Database:
 def database(box: Box) -> Database | None:
     """The database that a container runs; None where it runs none, keeps nothing on purpose, or is only a client."""
     image = image_of(box)
-    family = next((family for family, names in _FAMILIES.items() if image.last in names), None)
+    family = family_of(image)
     if family is None or not _serves(box, family):
         return None
     if "bitnami" in image.repository:
@@ -63,6 +65,31 @@ def database(box: Box) -> Database | None:
         return _postgres(box, image)
     folder = _OFFICIAL[family]
     return Database(family, (folder,), (folder,))
+
+
+def family_of(image: ImageName) -> str | None:
+    """The database that an image is, by its name; None for every other."""
+    return next((family for family, names in _FAMILIES.items() if image.last in names), None)
+
+
+def snapshots(box: Box) -> str:
+    """Where Redis writes its snapshots, as its image does by itself; empty for what is no Redis, or is told otherwise."""
+    image = image_of(box)
+    official = image.repository.rpartition("/")[0] in ("", "library")
+    return _OFFICIAL["redis"] if official and family_of(image) == "redis" and not box.command() else ""
+
+
+def usual_port(box: Box) -> tuple[int, str] | None:
+    """The port that a database's own image listens on, and who says so; None where a command may say otherwise."""
+    image = image_of(box)
+    family = family_of(image)
+    official = image.repository.rpartition("/")[0] in ("", "library") and image.last in (family or "", "postgres")
+    if family is None or not official or box.recipe or box.command():
+        return None
+    moved = box.environment.value(_PORT_VARIABLES.get(family, ""))
+    if moved:
+        return (int(moved), f"the variable {_PORT_VARIABLES[family]}") if moved.isdigit() else None
+    return _PORTS[family], f"the image {image.last} by itself"
 
 
 def keeper(workload: Workload, box: Box, found: Database) -> tuple[Mount | None, Volume | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.values import Leaf
 from seatrial.discovery.pages import PageCall
+from seatrial.discovery.served import Passed, Routes
 from seatrial.images.dockerfile import Dockerfile
 
 _WORD = 4
@@ -61,6 +62,8 @@ class Given:
         dockerfiles: those of the application, parsed.
         built: image repository -> path of its Dockerfile, where that is known; others are told by their folder's name.
         pages: Dockerfile -> what its pages call on the machine that they are looked at on.
+        passed: Dockerfile -> where the nginx of its image passes requests on to.
+        routes: Dockerfile -> the paths that its program answers, where its sources say for sure.
         health: of the components whose health endpoints are declared.
         beside: files of objects that may go to the same cluster and are no part of what is judged.
         elsewhere: (kind, name) of what the rendering lacks and somebody is known to make all the same -> who or how; a name that
@@ -83,6 +86,8 @@ class Given:
     dockerfiles: Sequence[Dockerfile] = ()
     built: Mapping[str, Path] = field(default_factory=dict)
     pages: Mapping[Path, Sequence[PageCall]] = field(default_factory=dict)
+    passed: Mapping[Path, Sequence[Passed]] = field(default_factory=dict)
+    routes: Callable[[Path], Routes | None] = lambda _: None
     health: Sequence[Health] = ()
     beside: frozenset[Path] = frozenset()
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)

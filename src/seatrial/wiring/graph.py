@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, references
 from seatrial.errors import Place
 from seatrial.wiring.given import Given
+from seatrial.wiring.imagenames import named_after
 from seatrial.wiring.places import Places
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.policies import Policies
@@ -34,6 +36,7 @@ class Sort(StrEnum):
     PATH = "path"
     IMAGE = "image"
     DOCKERFILE = "Dockerfile"
+    FILE = "file"
 
 
 class Relation(StrEnum):
@@ -184,6 +187,10 @@ class Graph:
         held = {self.shelf.find("ConfigMap", workload.namespace, name) for name in mounted}
         files = [datum.value for item in held if item is not None for datum in self.shelf.data(item).values()]
         return any(listens.search(text) for text in (*settings, *files, *box.command()) if text)
+
+    def dockerfile(self, box: Box) -> Path | None:
+        """The Dockerfile of a container's image, as far as names tell."""
+        return box.recipe.path if box.recipe else named_after(box.image, (recipe.path for recipe in self.recipes))
 
     @property
     def services(self) -> Iterable[Service]:

@@ -1,24 +1,46 @@
 """What a database's container makes when it starts for the first time, and what an address asks of it.
 
-Source: the documentation of the official images postgres, mysql and mariadb, and of Bitnami's. MongoDB makes what is asked for.
+Source: the documentation of the official images postgres, mysql, mariadb and mongo, and of Bitnami's. MongoDB makes the databases
+that are asked for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from seatrial.wiring.databases import database, image_of
+from seatrial.wiring.databases import database, family_of, image_of
 from seatrial.wiring.pods import Box
+from seatrial.wiring.variables import Variable
 
 _DATABASE, _USER, _PASSWORD = "database", "user", "password"
 _SCHEMES: Mapping[str, str] = {
-    "postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mysql2": "mysql", "mariadb": "mysql",
+    "postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mysql2": "mysql", "mariadb": "mysql", "mongodb": "mongo",
 }  # fmt: skip
 _URL = re.compile(r"(?:jdbc:)?([a-z][a-z0-9]*)(?:\+[a-z0-9]+)?(://[^\s\"'<>`|\\]+)")
 _HOST = re.compile(r"HOST(?:NAME)?$", re.IGNORECASE)
+_MAKES = re.compile(
+    r"\bcreate\s+(?P<what>database|user|role)\s+(?:if\s+not\s+exists\s+)?[`'\"]?(?P<name>[\w-]+)[`'\"]?"
+    r"(?:@[`'\"]?[\w.%-]+[`'\"]?)?(?:[^;]*?\b(?:password|identified(?:\s+with\s+\w+)?\s+by)\s+'(?P<password>[^']*)')?",
+    re.IGNORECASE,
+)
+_MORE_THAN_SQL = re.compile(
+    r"\$\$|\\gexec|\$\{|\$\(|^#!|\bcreate(?:db|user)\b|\balter\s+(?:user|role|database)\b|\bprepare\b", re.IGNORECASE
+)
+_SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_DEMANDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "postgres": (("POSTGRES_PASSWORD",), ("POSTGRES_HOST_AUTH_METHOD",)),
+    "mysql": (("MYSQL_ROOT_PASSWORD",), ("MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD")),
+    "mariadb": (
+        ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"),
+        ("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MARIADB_RANDOM_ROOT_PASSWORD",
+         "MYSQL_RANDOM_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD_HASH"),
+    ),
+    "mongo": (("MONGO_INITDB_ROOT_PASSWORD",), ()),
+}  # fmt: skip
+"""Family -> what its image demands, and what stands in for it."""
 _BESIDE: Mapping[str, tuple[str, ...]] = {
     _DATABASE: ("DATABASE", "NAME", "DB", "DBNAME"),
     _USER: ("USER", "USERNAME"),
@@ -33,7 +55,7 @@ class Asked:
 
     Attributes:
         host: in lower case.
-        family: postgres or mysql (MariaDB is the same); empty where the address does not say.
+        family: postgres, mysql (MariaDB is the same) or mongo; empty where the address does not say.
     """
 
     host: str
@@ -48,7 +70,7 @@ class Made:
     """What a container makes.
 
     Attributes:
-        family: postgres or mysql.
+        family: postgres, mysql or mongo.
         databases, users: that are there afterwards; empty where that is not known.
         passwords: user -> password, where it is known.
     """
@@ -94,7 +116,56 @@ def made(box: Box) -> Made | None:
         return None
     if found.family == "postgres":
         return _postgres(box)
+    if found.family == "mongo":
+        return _mongo(box)
     return _mysql(box) if found.family in ("mysql", "mariadb") else None
+
+
+def with_scripts(there: Made, scripts: Iterable[str]) -> Made | None:
+    """What a container makes together with its SQL scripts; None where these do more than plain statements say."""
+    databases, users, passwords = list(there.databases), list(there.users), dict(there.passwords)
+    for text in scripts:
+        if _MORE_THAN_SQL.search(text):
+            return None
+        for match in _MAKES.finditer(_SQL_COMMENT.sub("", text)):
+            name = match["name"]
+            if match["what"].lower() == "database":
+                databases.append(name)
+            else:
+                users.append(name)
+                if match["password"]:
+                    passwords[name] = match["password"]
+                else:
+                    passwords.pop(name, None)
+    return replace(
+        there,
+        databases=tuple(databases) if there.databases else (),
+        users=tuple(dict.fromkeys(users)) if there.users else (),
+        passwords=passwords,
+    )
+
+
+def unset(box: Box) -> tuple[str, Variable | None] | None:
+    """The password without which a database's image does not start, with its empty variable; None where it may start."""
+    image = image_of(box)
+    family = family_of(image)
+    official = image.repository.rpartition("/")[0] in ("", "library")
+    commanded = box.command() or (box.recipe is not None and (box.recipe.command or box.recipe.environment))
+    if family is None or family not in _DEMANDS or not official or commanded or not box.environment.complete:
+        return None
+    variables = box.environment.variables
+    wanted, instead = _DEMANDS[family]
+    if any(f"{name}_FILE" in variables or (name in variables and variables[name].value != "") for name in (*wanted, *instead)):
+        return None
+    if family == "mongo":  # without a name it starts, open to everybody
+        name = variables.get("MONGO_INITDB_ROOT_USERNAME")
+        if name is None or name.value == "":
+            return None
+    lacking = next((name for name in wanted if name in variables), wanted[0])
+    own = lacking.partition("_")[0]
+    if lacking not in variables and not any(name.startswith(f"{own}_") for name in variables):
+        return None  # nothing is set: whoever installs it may well be asked for everything
+    return lacking, variables.get(lacking)
 
 
 def _first(box: Box, *names: str) -> str | None:
@@ -121,6 +192,11 @@ def _postgres(box: Box) -> Made:
         tuple(dict.fromkeys(users)),
         {users[0]: password} if users and password and not trusted else {},
     )
+
+
+def _mongo(box: Box) -> Made:
+    user, password = _first(box, "MONGO_INITDB_ROOT_USERNAME"), _first(box, "MONGO_INITDB_ROOT_PASSWORD")
+    return Made("mongo", (), (), {user: password} if user and password else {})
 
 
 def _mysql(box: Box) -> Made:

@@ -6,6 +6,7 @@ taken to be admitted: only a route that is cut for certain counts as cut.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from seatrial.wiring.selectors import Index, selector
 from seatrial.wiring.shelf import Shelf
 
 DNS = 53
+_WATCHERS = re.compile(r"^(?:monitoring|observability|logging|metrics)$|prometheus|grafana")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class Opening:
     def outside(self) -> bool:
         """Whether pods of other namespaces, or addresses, may be meant, as those of an Ingress controller or of DNS."""
         return self.peers is None or any(peer.block or peer.namespaces is not None for peer in self.peers)
+
+    @cached_property
+    def controllers(self) -> bool:
+        """Whether an Ingress controller may be meant: not by a peer that names who only watches."""
+        others = (peer for peer in self.peers or () if peer.block or peer.namespaces is not None)
+        return self.peers is None or any(not _watches(peer) for peer in others)
 
     def admits_port(self, port: int, target: Workload) -> bool:
         """Whether TCP to this port of a workload's pods passes."""
@@ -150,6 +158,12 @@ class Policies:
         if made is not None:
             return matches(chosen, {**labels(made.metadata, "labels"), NAME_LABEL: namespace})
         return matches(name_only(chosen), {NAME_LABEL: namespace})
+
+
+def _watches(peer: Peer) -> bool:
+    """Whether a peer is a program that looks after others, by the labels that it names."""
+    chosen = [each for each in (peer.namespaces, peer.pods) if each is not None]
+    return any(_WATCHERS.search(value) for each in chosen for value in each["matchLabels"].values())
 
 
 def name_only(chosen: Mapping[str, Any]) -> dict[str, Any]:

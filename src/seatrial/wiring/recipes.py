@@ -12,7 +12,7 @@ from seatrial.errors import Place
 from seatrial.images.dockerfile import Dockerfile, Instruction, expand
 from seatrial.wiring.reading import number
 
-_PORT_FLAG = re.compile(r"(?:--port|--bind|-b|-p)[= ]+(?:[\w.]*:)?(\d{2,5})\b")
+_PORT_FLAG = re.compile(r"(?:--(?:server\.)?port|--bind|-b|-p)[= ]+(?:[\w.]*:)?(\d{2,5})\b")
 _PORT_VARIABLE = re.compile(r"\$\{?PORT\b")
 
 

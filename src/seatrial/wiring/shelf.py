@@ -144,6 +144,7 @@ def _data(item: ChartObject) -> dict[str, Datum]:
 
 def _decoded(value: str) -> str | None:
     try:
-        return base64.b64decode(value, validate=False).decode()
+        plain = base64.b64decode(value, validate=False).decode()
     except (binascii.Error, ValueError):  # not text, or no base64 at all: the API server refuses the latter
         return None
+    return plain if plain or not value.strip() else None

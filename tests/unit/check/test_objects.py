@@ -161,3 +161,20 @@ def test_an_unknown_version_of_kubernetes_takes_the_newest_schemas_before_it(ite
 def test_parts_of_objects_are_no_kinds():
     assert SCHEMAS.validator("v1", "Container") is None
     assert SCHEMAS.validator("v1", "../../etc/passwd") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("c2hvcA==", []),
+        ('"c2hv\\ncA=="', []),
+        ('""', []),
+        ("apple-is-red", ["K-FIELD-INVALID data.KEY is not base64; what is plain belongs to stringData"]),
+        ('"<apikey>"', []),
+        ("c2hvcA", ["K-FIELD-INVALID data.KEY is not base64; what is plain belongs to stringData"]),
+    ],
+)
+def test_the_data_of_a_secret_are_base64(value: str, said: list[str]) -> None:
+    text = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: shop}}\ndata:\n  KEY: {value}\n"
+    [item] = parse(text, chart=Path("shop"))
+    assert judged(item) == said

@@ -8,6 +8,7 @@ import pytest
 
 from seatrial.chart.objects import parse
 from seatrial.discovery.pages import PageCall
+from seatrial.discovery.served import Passed, Routes
 from seatrial.images.dockerfile import read_dockerfile
 from seatrial.wiring.given import Given, Health, Rendering
 from seatrial.wiring.judge import Wiring, judge
@@ -30,7 +31,8 @@ def shop() -> str:
 def wire(tmp_path: Path) -> Callable[..., Wiring]:
     """Judge a rendering: ``wire(text, values=..., dockerfiles={"backend": text})``. The second release is called other.
 
-    ``pages`` are what the pages of an image call, by the name of its Dockerfile.
+    ``pages`` are what the pages of an image call, ``passed`` where its nginx passes requests on to, ``routes`` what its program
+    answers, each by the name of its Dockerfile.
     """
 
     def make(
@@ -38,6 +40,8 @@ def wire(tmp_path: Path) -> Callable[..., Wiring]:
         *,
         dockerfiles: Mapping[str, str] | None = None,
         pages: Mapping[str, Sequence[PageCall]] | None = None,
+        passed: Mapping[str, Sequence[Passed]] | None = None,
+        routes: Mapping[str, Routes] | None = None,
         **fields: Any,
     ) -> Wiring:
         parsed = []
@@ -53,6 +57,8 @@ def wire(tmp_path: Path) -> Callable[..., Wiring]:
             "values": VALUES,
             "dockerfiles": parsed,
             "pages": {tmp_path / name / "Dockerfile": calls for name, calls in (pages or {}).items()},
+            "passed": {tmp_path / name / "Dockerfile": urls for name, urls in (passed or {}).items()},
+            "routes": lambda path: (routes or {}).get(path.parent.name),
             "health": [Health("backend", {"tier": "backend"}, frozenset({"/health", "/ready"}))],
             "storage_classes": frozenset({"standard"}),
             "ingress_classes": frozenset({"nginx", "traefik"}),

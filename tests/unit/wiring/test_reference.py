@@ -88,6 +88,7 @@ def test_one_edit_and_the_rule_finds_it(rule: str, recorded: Callable[[str], str
     first, second = recorded("default"), recorded("second")
     first = edited(first, mutation["edit"]) if "edit" in mutation else first
     first = without(first, mutation["without"]) if "without" in mutation else first
+    first += f"---\n{mutation['add']}" if "add" in mutation else ""
     second = edited(second, mutation["second"]) if "second" in mutation else second
     wiring = wire("", **given(first, second, mutation.get("values", {})))
     found = {finding.id for finding in wiring.findings}

@@ -11,6 +11,7 @@ import yaml
 
 from seatrial.chart.values import Leaf
 from seatrial.discovery.pages import PageCall
+from seatrial.discovery.served import Passed, Routes
 from seatrial.errors import Place
 from seatrial.wiring.judge import Wiring
 from seatrial.wiring.rules import RULES
@@ -38,6 +39,10 @@ def page_call(file: str, line: int, variables: Sequence[str] = (), **fields: Any
     return PageCall(place=Place(Path(file), line), variables=tuple(variables), **fields)
 
 
+def passed(url: str, target: str) -> Passed:
+    return Passed(url, Place(Path("frontend/nginx.conf"), 3), target)
+
+
 def given(fields: dict[str, Any]) -> dict[str, Any]:
     if "defaults" in fields:
         fields = {**fields, "defaults": [Leaf(**{**leaf, "path": tuple(leaf["path"])}) for leaf in fields["defaults"]]}
@@ -53,6 +58,10 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
         fields = {**fields, "beside": frozenset(map(Path, fields["beside"]))}
     if "pages" in fields:
         fields = {**fields, "pages": {name: [page_call(**call) for call in calls] for name, calls in fields["pages"].items()}}
+    if "passed" in fields:
+        fields = {**fields, "passed": {name: [passed(*each) for each in urls] for name, urls in fields["passed"].items()}}
+    if "routes" in fields:
+        fields = {**fields, "routes": {name: Routes("Flask", tuple(paths)) for name, paths in fields["routes"].items()}}
     if "elsewhere" in fields:
         fields = {**fields, "elsewhere": {tuple(name.split()): why for name, why in fields["elsewhere"].items()}}
     return fields

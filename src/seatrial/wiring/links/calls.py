@@ -52,7 +52,7 @@ def calls(graph: Graph) -> tuple[list[Edge], list[Route]]:
     """Edges of the relations CALLS and SHOWS, and the routes that follow from those that lead somewhere."""
     edges: list[Edge] = []
     found: list[Route] = []
-    for mention in (*_settings(graph), *_files(graph), *_commands(graph), *_built_in(graph)):
+    for mention in (*_settings(graph), *_files(graph), *_commands(graph), *_built_in(graph), *_passed_on(graph)):
         for address in mention.addresses:
             port = address.port if address.port is not None else _port_beside(mention)
             edge, service = _edge(graph, mention, address, port)
@@ -146,6 +146,25 @@ def _built_in(graph: Graph) -> Iterator[Mention]:
                     path = (*box.container.path, "image")
                     addresses = _addresses(name, setting.value)
                     yield Mention(source, workload.item, path, name, addresses, ((workload, box),), setting.place)
+
+
+def _passed_on(graph: Graph) -> Iterator[Mention]:
+    """Where the nginx of an image passes requests on to, unless the cluster puts another file in the place of its own."""
+    for workload in graph.workloads:
+        for box in workload.serving:
+            made_by = graph.dockerfile(box)
+            for passed in graph.given.passed.get(made_by, ()) if made_by is not None else ():
+                covered = any(f"{passed.target}/".startswith(f"{each.folder.rstrip('/')}/") for each in workload.mounts(box))
+                if not covered and not _is_rewritten(box):
+                    source = Node(Sort.FILE, f"{graph.box_node(workload, box)} file {passed.place.path.name}")
+                    addresses = tuple(in_words([passed.url]))
+                    path = (*box.container.path, "image")
+                    yield Mention(source, workload.item, path, "", addresses, ((workload, box),), passed.place)
+
+
+def _is_rewritten(box: Box) -> bool:
+    """Whether a command changes files before the program starts."""
+    return any(word in " ".join(box.command()) for word in ("sed ", "envsubst"))
 
 
 def _addresses(name: str, value: str) -> tuple[Address, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, Reference, references
@@ -20,6 +21,8 @@ _BEFOREHAND = re.compile(r"existing|external|pull_?secret|(^|\.)tls(\.|$)|cert|\
 """Values that name what whoever installs has made: existingSecret, imagePullSecrets, auth.secretName, existingClaim."""
 _FILLED_IN = re.compile(r"[<>${}\s]")
 """What no name can hold: something else takes its place before the object is applied."""
+_CONTROLLERS = ("nginx", "traefik", "haproxy", "kong", "istio", "contour", "cilium", "azure-application-gateway")
+"""Classes that their controllers make of themselves."""
 _BROUGHT = re.compile(r"^(.*)-\d+$")
 
 
@@ -176,5 +179,8 @@ def _class(graph: Graph, item: ChartObject, kind: str, path: KeyPath, known: fro
         target = Node(Sort.OBJECT, wanted)
         yield Edge(Relation.BELONGS, source, target, wanted, item, path)
     else:
-        expected = "clusters bring it" if known is None else ""
-        yield Edge(Relation.BELONGS, source, None, wanted, item, path, Miss.OBJECT, tuple(sorted(known or ())), expected)
+        near = tuple(get_close_matches(name, _CONTROLLERS, n=1, cutoff=0.8)) if kind == "IngressClass" and known is None else ()
+        misspelt = near and near[0] not in name
+        expected = "clusters bring it" if known is None and not misspelt else ""
+        beside = near if misspelt else tuple(sorted(known or ()))
+        yield Edge(Relation.BELONGS, source, None, wanted, item, path, Miss.OBJECT, beside, expected)

@@ -7,10 +7,13 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from seatrial.chart.objects import ChartObject
+from seatrial.chart.workloads import KeyPath
 from seatrial.discovery.pages import PageCall
+from seatrial.discovery.scripts import LOOPBACK
 from seatrial.wiring.finding import Group
-from seatrial.wiring.graph import Edge, Graph, Miss, Relation
-from seatrial.wiring.imagenames import named_after
+from seatrial.wiring.graph import Edge, Graph, Miss, Relation, Sort
+from seatrial.wiring.links.calls import PUBLIC
 from seatrial.wiring.pods import Box, Workload
 from seatrial.wiring.reading import mappings, number, text
 from seatrial.wiring.rule import Hit, at, both, either, held_by, name_of, release_of, rule, so_do
@@ -59,7 +62,7 @@ def host(graph: Graph) -> Iterator[Hit]:
 
 def _held(edge: Edge) -> str:
     """What holds the address."""
-    return held_by(edge) if edge.source.sort in ("variable", "key") else f"the command of {edge.source}"
+    return held_by(edge) if edge.source.sort in (Sort.VARIABLE, Sort.KEY, Sort.FILE) else f"the command of {edge.source}"
 
 
 def _what(edge: Edge) -> str:
@@ -146,10 +149,11 @@ def loopback(graph: Graph) -> Iterator[Hit]:
     Read are the scripts in the build contexts of images that are deployed. What only tests, tools, servers or developers run is
     left out, and so is an address behind a variable that anything in the repository sets when the image is built.
     """
+    yield from _shown_loopback(graph)
     seen: set[tuple[Path, str]] = set()
     for workload in graph.workloads:
         for box in workload.serving:
-            path = box.recipe.path if box.recipe else named_after(box.image, (recipe.path for recipe in graph.recipes))
+            path = graph.dockerfile(box)
             if path is None or workload.item.template in graph.given.beside:
                 continue
             calls: dict[str, list[PageCall]] = {}
@@ -160,6 +164,19 @@ def loopback(graph: Graph) -> Iterator[Hit]:
                 seen.add((path, address))
                 worst = min(found, key=lambda call: _group(graph, call).rank)
                 yield Hit(workload.item, (), _called(worst, len(found) - 1), _LOST, place=worst.place, group=_group(graph, worst))
+
+
+def _shown_loopback(graph: Graph) -> Iterator[Hit]:
+    """Settings for browsers that name the machine itself."""
+    told: set[tuple[ChartObject, KeyPath]] = set()
+    for workload in graph.workloads:
+        for box in workload.serving if workload.item.template not in graph.given.beside else ():
+            for variable in box.environment.variables.values():
+                found = LOOPBACK.match(variable.value or "") if PUBLIC.match(variable.name) else None
+                if found and (variable.item, variable.path) not in told:
+                    told.add((variable.item, variable.path))
+                    what = f"variable {variable.name} of container {box.name} tells browsers to call {found[0]}"
+                    yield Hit(variable.item, variable.path, what, _LOST, group=Group.WILL_BREAK)
 
 
 _LOST = "The page loads, but on any machine but its developer's each such call fails in the user's browser."

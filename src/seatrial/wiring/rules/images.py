@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from seatrial.wiring.databases import usual_port
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
-from seatrial.wiring.pods import Box
-from seatrial.wiring.reading import text
+from seatrial.wiring.pods import Box, Workload
+from seatrial.wiring.reading import mappings, text
 from seatrial.wiring.rule import Hit, either, rule
 
+_PORT_LINE = re.compile(r"^[ \t]*port\s*[= ]\s*(\d{2,5})\s*$", re.MULTILINE)
+"""How the configuration files of databases name their port."""
 _LOCAL_TAGS = ("local", "dev-local")
 
 
@@ -60,12 +64,13 @@ ports: [{name: http, containerPort: 8000}]   # the Dockerfile has EXPOSE 8001
 def port(graph: Graph) -> Iterator[Hit]:
     """containerPort is the port that the program listens on.
 
-    The program takes its port from its command, from the variable PORT or from a default that EXPOSE documents. Services and
-    probes that go by the name of the containerPort then ask where nobody listens.
+    The program takes its port from its command, from the variable PORT or from a default that EXPOSE documents; the image of a
+    database from its configuration file, or it takes the usual one. Services and probes that go by the containerPort then ask
+    where nobody listens.
     """
     for workload in graph.workloads:
         for box in workload.serving if workload.lasting else ():
-            told, source = _told(box)
+            told, source = _told(box) if box.recipe else _of_database(graph, workload, box)
             if box.declared and told and not told & box.declared:
                 declared, said = (either(str(each) for each in sorted(ports)) for ports in (box.declared, told))
                 what = f"container {box.name} declares port {declared}, but {source} says {said}"
@@ -76,6 +81,23 @@ def port(graph: Graph) -> Iterator[Hit]:
                     what,
                     "What goes by that port is refused, unless something else moves the program's port.",
                 )
+
+
+def _of_database(graph: Graph, workload: Workload, box: Box) -> tuple[frozenset[int], str]:
+    """The port of a database's own image, unless a file that is mounted says another."""
+    usual = usual_port(box)
+    if usual is None:
+        return frozenset(), ""
+    mounted = {mount.volume for mount in workload.mounts(box)}
+    for _, volume in mappings(workload.pod, "volumes"):
+        held = graph.shelf.find("ConfigMap", workload.namespace, text(volume, "configMap", "name"))
+        if text(volume, "name") in mounted and "configMap" in volume:
+            for key, datum in graph.shelf.data(held).items() if held is not None else ():
+                if found := _PORT_LINE.search(datum.value or ""):
+                    return frozenset({int(found[1])}), f"{key} of ConfigMap {held.name if held else ''}"
+        elif text(volume, "name") in mounted and "secret" in volume:
+            return frozenset(), ""  # its configuration may be kept there
+    return frozenset({usual[0]}), usual[1]
 
 
 def _told(box: Box) -> tuple[frozenset[int], str]:

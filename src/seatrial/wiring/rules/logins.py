@@ -9,9 +9,9 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph, Route
-from seatrial.wiring.logins import Asked, Made, beside, in_url, made
+from seatrial.wiring.logins import Asked, Made, beside, in_url, made, with_scripts
 from seatrial.wiring.pods import Box, Workload
-from seatrial.wiring.reading import texts
+from seatrial.wiring.reading import mappings, text, texts
 from seatrial.wiring.rule import Hit, at, either, held_by, rule
 
 _MAKES = re.compile(r"\bcreate\s+(?:database|user|role)\b|\bcreate(?:db|user)\b|\balter\s+(?:user|role)\b", re.IGNORECASE)
@@ -40,14 +40,15 @@ def login(graph: Graph) -> Iterator[Hit]:
     """What an address asks of a database (its name, a user, a password), the database's container makes.
 
     The images of PostgreSQL, MySQL and MariaDB make one database and one user when they start for the first time, as their
-    variables say. An address that names another one leads to a server that is well and refuses. Judged where both are written
-    down, and nothing else makes databases or users.
+    variables say, and what plain SQL in docker-entrypoint-initdb.d makes besides; MongoDB's makes a user. An address that names
+    another one leads to a server that is well and refuses. Judged where both are written down, and nothing else makes databases
+    or users.
     """
     told: set[tuple[ChartObject, KeyPath, str]] = set()
     if _made_by_others(graph):
         return
     for route in graph.routes:
-        for workload, box, there in _servers(route):
+        for workload, box, there in _servers(graph, route):
             for asked in _asked(graph, route):
                 what = _wrong(asked, there) if asked.family in ("", there.family) else ""
                 key = (route.edge.item, route.edge.path, what)
@@ -58,12 +59,30 @@ def login(graph: Graph) -> Iterator[Hit]:
                     )
 
 
-def _servers(route: Route) -> Iterator[tuple[Workload, Box, Made]]:
+def _servers(graph: Graph, route: Route) -> Iterator[tuple[Workload, Box, Made]]:
     for workload in route.service.workloads:
         for box in workload.serving:
-            scripts = any(mount.folder.rstrip("/").startswith(f"/{_BY_ITSELF}") for mount in workload.mounts(box))
-            if not scripts and (there := made(box)) is not None:
-                yield workload, box, there
+            there, scripts = made(box), _scripts(graph, workload, box)
+            if there is not None and scripts is not None and (all_ := with_scripts(there, scripts)) is not None:
+                yield workload, box, all_
+
+
+def _scripts(graph: Graph, workload: Workload, box: Box) -> list[str] | None:
+    """The SQL that a server runs when it starts for the first time; None where that is not known."""
+    found: list[str] = []
+    for mount in workload.mounts(box):
+        if mount.folder.rstrip("/").startswith(f"/{_BY_ITSELF}"):
+            held = _mounted(graph, workload, mount.volume)
+            if held is None or any(not key.endswith(".sql") for key in graph.shelf.data(held)):
+                return None
+            found += [datum.value or "" for datum in graph.shelf.data(held).values()]
+    return found
+
+
+def _mounted(graph: Graph, workload: Workload, volume: str) -> ChartObject | None:
+    """The ConfigMap that a volume of a pod holds, where it is known."""
+    source = next((each for _, each in mappings(workload.pod, "volumes") if text(each, "name") == volume), {})
+    return graph.shelf.find("ConfigMap", workload.namespace, text(source, "configMap", "name"))
 
 
 def _asked(graph: Graph, route: Route) -> Iterator[Asked]:
@@ -92,8 +111,11 @@ def _wrong(asked: Asked, there: Made) -> str:
 def _made_by_others(graph: Graph) -> bool:
     """Whether a script, a command or an image of the application makes databases or users."""
     commands = (" ".join(texts(box.container.spec, field)) for each in graph.workloads for box in each.boxes for field in _WORDS)
-    held = (datum.value or "" for item in graph.shelf.of_kind("ConfigMap", "Secret") for datum in graph.shelf.data(item).values())
-    if any(_MAKES.search(text) for text in (*commands, *held)):
+    own = [_mounted(graph, each, mount.volume) for each in graph.workloads for box in each.boxes for mount in each.mounts(box)
+           if mount.folder.rstrip("/").startswith(f"/{_BY_ITSELF}")]  # fmt: skip
+    others = [item for item in graph.shelf.of_kind("ConfigMap", "Secret") if item not in own]
+    held = (datum.value or "" for item in others for datum in graph.shelf.data(item).values())
+    if any(_MAKES.search(each) for each in (*commands, *held)):
         return True
     return any(
         _BY_ITSELF in instruction.value or ".sql" in instruction.value

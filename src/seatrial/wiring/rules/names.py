@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from seatrial.chart.objects import ChartObject
-from seatrial.chart.workloads import WORKLOAD_KINDS, pod_template, template_path
+from seatrial.chart.workloads import WORKLOAD_KINDS, KeyPath, pod_template, template_path
 from seatrial.wiring.finding import Group
 from seatrial.wiring.given import Rendering
-from seatrial.wiring.graph import Graph
-from seatrial.wiring.reading import labels
+from seatrial.wiring.graph import Edge, Graph, Relation
+from seatrial.wiring.reading import dig, labels, text
 from seatrial.wiring.rule import Hit, both, rule
 from seatrial.wiring.selectors import Index, shown
 
@@ -124,6 +125,67 @@ def fixed(graph: Graph) -> Iterator[Hit]:
         if len(kept) > 1:
             what += f", and so it is with {both(dict.fromkeys(f'{item.kind} {item.name}' for item in kept[1:]))}"
         yield Hit(kept[0], ("metadata", "name"), what, "A second installation beside the first one is refused.")
+
+
+@rule(
+    "W-NAME-REFERENCE",
+    criterion="M3-CHART-02",
+    group=Group.WILL_BREAK,
+    example="""
+# Service: name: {{ .Release.Name }}-backend
+env: [{name: BACKEND_URL, value: "http://shop-backend:8000"}]
+""",
+    mend="Make the name from the helper that names the object.",
+)
+def reference(graph: Graph) -> Iterator[Hit]:
+    """What depends on the release's name is not called by a name that is written out.
+
+    It works for as long as the release is called as whoever wrote it calls theirs. Judged where the chart was rendered under a
+    second name.
+    """
+    second = graph.given.second
+    if second is None or graph.shelf.loose:
+        return
+    twins = _twins(graph.given.rendering, second)
+    moved = [item for item, twin in twins.items() if item.name != twin.name]
+    told: set[tuple[ChartObject, KeyPath]] = set()
+    for edge in (edge for edges in graph.edges.values() for edge in edges if edge.target is not None and edge.place is None):
+        other = twins.get(edge.item)
+        name = _called(edge, moved)
+        written = _text_at(edge.item, edge.path)
+        same = other is not None and name != "" and name in written and _text_at(other, edge.path) == written
+        if same and (edge.item, edge.path) not in told:
+            told.add((edge.item, edge.path))
+            what = f"it names {name}, which is called so only in a release called {graph.given.rendering.release}"
+            yield Hit(edge.item, edge.path, what, "Under any other name of the release whatever needs it fails.")
+
+
+def _text_at(item: ChartObject, path: KeyPath) -> str:
+    """What is written at a place; of a reference its name."""
+    found = dig(item.raw, *path)
+    return text(found, "name") if isinstance(found, Mapping) else text(found)
+
+
+def _twins(first: Rendering, second: Rendering) -> Mapping[ChartObject, ChartObject]:
+    """Objects of a release -> the same of another one, by template, kind and place."""
+    places: list[dict[tuple[Path, str], list[ChartObject]]] = []
+    for rendering in (first, second):
+        found: dict[tuple[Path, str], list[ChartObject]] = {}
+        for item in rendering.objects:
+            found.setdefault((item.template, item.kind), []).append(item)
+        places.append(found)
+    one, other = places
+    same = (key for key, items in one.items() if len(items) == len(other.get(key, ())))
+    return {item: twin for key in same for item, twin in zip(one[key], other[key], strict=True)}
+
+
+def _called(edge: Edge, moved: Sequence[ChartObject]) -> str:
+    """The object that a reference names, where another release calls it otherwise; empty for all others."""
+    words = set(re.split(r"[\s:]+", edge.wanted))
+    hosts = {word.partition(".")[0] for word in words}
+    by_host = edge.relation in (Relation.CALLS, Relation.ROUTES, Relation.SHOWS)
+    kinds = ("Service",) if by_host else (edge.wanted.partition(" ")[0],)
+    return next((item.name for item in moved if item.kind in kinds and item.name in words | hosts), "")
 
 
 @rule(

@@ -226,4 +226,5 @@ def _from_outside(graph: Graph) -> Iterator[Hit]:
 
 def _reached_from_outside(graph: Graph, called: Workload, port: int) -> bool:
     openings = graph.policies.openings(called, "Ingress")
-    return not graph.policies.of(called, "Ingress") or any(each.outside and each.admits_port(port, called) for each in openings)
+    admitted = any(each.controllers and each.admits_port(port, called) for each in openings)
+    return admitted or not graph.policies.of(called, "Ingress")

@@ -8,9 +8,12 @@ from dataclasses import replace
 from seatrial.chart.workloads import matches_plain, probes
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Relation
+from seatrial.wiring.pods import Box
 from seatrial.wiring.reading import text
-from seatrial.wiring.rule import Hit, at, either, rule
+from seatrial.wiring.rule import MOST_NAMES, Hit, at, either, rule
 
+_NEVER_SURE = ("/metrics",)
+"""What libraries answer."""
 _CONSEQUENCE = {
     "readinessProbe": "The pod never becomes ready and gets no traffic; an upgrade hangs.",
     "livenessProbe": "The container is killed and started again for ever.",
@@ -71,8 +74,10 @@ readinessProbe: {httpGet: {path: /healthz, port: http}}
 def path(graph: Graph) -> Iterator[Hit]:
     """A probe asks a path that the application answers.
 
-    The application's health paths are declared (seatrial.yaml); a probe that asks another one gets 404.
+    The application's health paths are declared (seatrial.yaml); a probe that asks another one gets 404. Where they are not, the
+    routes of FastAPI, Flask and Express are read in what the Dockerfile copies, where that is sure.
     """
+    yield from _without_route(graph)
     for workload in graph.workloads:
         declared = next((each for each in graph.given.health if matches_plain(each.labels, workload.labels)), None)
         for box in workload.serving if declared else ():
@@ -82,3 +87,26 @@ def path(graph: Graph) -> Iterator[Hit]:
                     what = f"{kind} asks {asked}; the health paths of {declared.component} are {either(sorted(declared.paths))}"
                     where = (*box.container.path, kind, "httpGet", "path")
                     yield Hit(workload.item, where, what, _CONSEQUENCE[kind])
+
+
+def _without_route(graph: Graph) -> Iterator[Hit]:
+    """Probes for paths that the program's sources do not have."""
+    for workload in graph.workloads:
+        declared = any(matches_plain(each.labels, workload.labels) for each in graph.given.health)
+        for box in workload.serving if workload.lasting and not declared else ():
+            asked = list(_asked(box))
+            made_by = graph.dockerfile(box) if asked and not box.command() else None
+            known = graph.given.routes(made_by) if made_by is not None else None
+            for kind, path in asked if known is not None else ():
+                if known is not None and path not in _NEVER_SURE and not known.answers(path):
+                    has = either(each for each in known.paths[:MOST_NAMES])
+                    what = f"{kind} asks {path}, which the {known.framework} program does not have; it has {has}"
+                    yield Hit(workload.item, (*box.container.path, kind, "httpGet", "path"), what, _CONSEQUENCE[kind])
+
+
+def _asked(box: Box) -> Iterator[tuple[str, str]]:
+    """The paths that a container's own probes ask of it."""
+    for kind, probe in probes(box.container).items():
+        path = text(probe, "httpGet", "path")
+        if path and not box.container.sidecar and not text(probe, "httpGet", "host"):
+            yield kind, path

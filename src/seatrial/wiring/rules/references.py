@@ -140,15 +140,20 @@ spec: {ingressClassName: ngnix}
 def missing_class(graph: Graph) -> Iterator[Hit]:
     """IngressClass and StorageClass are ones that the cluster has.
 
-    Without its class an Ingress is served by nobody, and a claim is never bound. Judged only where the cluster's classes are
-    known: on a cluster, and in files for the values of the trial that seatrial.yaml names.
+    Without its class an Ingress is served by nobody, and a claim is never bound. Judged where the cluster's classes are known (on
+    a cluster, and in files for the values of the trial that seatrial.yaml names); elsewhere only a well-known class that is
+    misspelt shows.
     """
     for edge in graph.dangling(Relation.BELONGS):
         nobody = edge.wanted.startswith("IngressClass")
         consequence = (
             "Nobody answers at the Ingress." if nobody else "The claim stays Pending, and so does the pod that mounts it."
         )
-        yield at(edge, f"{edge.wanted} is none of the cluster's, which has {either(edge.beside)}", consequence)
+        known = graph.given.ingress_classes if nobody else graph.given.storage_classes
+        what = f"is none of the cluster's, which has {either(edge.beside)}"
+        if known is None:
+            what = f"is misspelt for {edge.beside[0]}"
+        yield at(edge, f"{edge.wanted} {what}", consequence)
 
 
 @rule(

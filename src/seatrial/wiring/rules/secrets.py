@@ -13,6 +13,7 @@ from seatrial.errors import Place
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
 from seatrial.wiring.links.calls import PUBLIC
+from seatrial.wiring.logins import unset
 from seatrial.wiring.reading import dig, text
 from seatrial.wiring.rule import Hit, rule, so_do
 from seatrial.wiring.variables import Environment, Variable, expanded
@@ -20,6 +21,14 @@ from seatrial.wiring.variables import Environment, Variable, expanded
 _SHOWN_ON_PURPOSE = re.compile(r"FIREBASE|MAPS|ALGOLIA|RECAPTCHA|TURNSTILE|SENTRY|POSTHOG|MAPBOX|SEARCH|ANALYTICS|CSRF")
 _IN_URL = re.compile(r"://[^/@\s:]*:([^@\s/]+)@")
 """A password in an address, which the other side may hold as it is."""
+_EXACT = re.compile(
+    r"(?:PASS(?:WORD|WD)?|PWD|USER(?:NAME)?|DB|DATABASE|NAME|HOST(?:NAME)?|PORT|UR[LI]|KEY|SECRET|TOKEN)$", re.IGNORECASE
+)
+"""Variables whose every letter counts."""
+_SIGNS = re.compile(
+    r"(?:^|_)(?:JWT|SESSION|AUTH|COOKIE|SIGNING)_(?:SECRET|KEY)(?:_KEY)?$|^(?:DJANGO_|FLASK_|APP_)?SECRET_KEY(?:_BASE)?$"
+)
+"""Variables that hold what logins are signed with."""
 _FILE = re.compile(r"\.(?:sh|py|js|ts|ya?ml|json|toml|ini|conf|cfg|cnf|xml|properties|tpl|tmpl|sql|lua|rb|env|html|md|txt)$")
 
 
@@ -149,6 +158,70 @@ def in_browser(graph: Graph) -> Iterator[Hit]:
             if _published(name, setting.value):
                 what = f"{name} is built into the pages"
                 yield Hit(None, (), what, consequence, "", setting.place, f"Dockerfile {recipe.path}")
+
+
+@rule(
+    "W-SECRET-BREAK",
+    criterion="M2-CFG-02",
+    group=Group.WILL_BREAK,
+    example="""
+kind: Secret
+data: {POSTGRES_DB: c2hvcAo=}   # echo shop | base64: "shop" and a line break
+""",
+    mend="Encode without the line break: `printf %s ... | base64`, or write stringData on one line.",
+)
+def line_break(graph: Graph) -> Iterator[Hit]:
+    """A name or a password does not end with a line break.
+
+    `echo shop | base64` encodes the line break with it, and a block of YAML (`|`) keeps its own. What reads it as a variable
+    gets a password, a host or a name with a line break at its end, which no other side has.
+    """
+    seen = set()
+    for workload in graph.workloads:
+        for box in workload.boxes:
+            for variable in box.environment.variables.values():
+                value, held = variable.value or "", (variable.item, variable.path)
+                plain = value.endswith("\n") and "\n" not in value.strip() and value.strip()
+                if variable.key and plain and held not in seen and _EXACT.search(variable.name):
+                    seen.add(held)
+                    what = f"key {variable.key}, which container {box.name} reads as {variable.name}, ends with a line break"
+                    consequence = "The program takes the line break as part of it: a login fails, or a host is not found."
+                    yield Hit(variable.item, variable.path, what, consequence)
+
+
+@rule(
+    "W-SECRET-EMPTY",
+    criterion="M2-CFG-03",
+    group=Group.BREAKS,
+    example="""
+containers: [{name: db, image: "postgres:16", env: [{name: POSTGRES_PASSWORD, value: ""}]}]
+""",
+    mend='Ask for it when the chart is rendered: {{ required "..." .Values... }}, or make one with a helper.',
+)
+def empty(graph: Graph) -> Iterator[Hit]:
+    """What a database cannot start without is not empty.
+
+    The images of PostgreSQL, MySQL, MariaDB and MongoDB refuse to start without a password. A default of "" is installed in
+    silence, and shows only as a pod that never becomes ready. A key that signs logins or sessions is as bad when it is empty:
+    the program refuses it, or signs with what everybody knows.
+    """
+    seen = set()
+    for workload in graph.workloads:
+        for box in workload.serving if workload.lasting else ():
+            lacking = unset(box)
+            if lacking is not None:
+                name, variable = lacking
+                item, path = (variable.item, variable.path) if variable else (workload.item, (*box.container.path, "image"))
+                given = "an empty" if variable else "no"
+                what = f"container {box.name} is given {given} {name}, without which its image does not start"
+                yield Hit(item, path, what, "The database never starts, and whatever needs data fails.")
+            for variable in box.environment.variables.values():
+                held = (variable.item, variable.path)
+                if variable.value == "" and _SIGNS.search(variable.name) and held not in seen:
+                    seen.add(held)
+                    what = f"{variable.name} of container {box.name} is empty"
+                    consequence = "The program does not start, or signs logins with a key that everybody knows."
+                    yield Hit(variable.item, variable.path, what, consequence, group=Group.WILL_BREAK)
 
 
 def _published(name: str, value: str | None) -> bool:

@@ -6,14 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from seatrial.chart.workloads import matches
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Edge, Graph, Relation
 from seatrial.wiring.pods import Workload
+from seatrial.wiring.reading import dig
 from seatrial.wiring.rule import Hit, at, both, either, rule
+from seatrial.wiring.selectors import selector as chosen_by
+from seatrial.wiring.selectors import selects_all, shown
 from seatrial.wiring.services import Service, target_number
 
 _MARKED = re.compile(r"-(?:v?\d+|canary|stable|blue|green)$")
 _VERSION = ("version", "app.kubernetes.io/version", "track")
+_SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 @rule(
@@ -49,6 +54,30 @@ def _nearest(graph: Graph, name: str) -> str:
         return ""
     labels = ", ".join(f"{key}={value}" for key, value in meant.labels.items()) or "none"
     return f"the pods of {graph.shelf.title(meant.item)} bear {labels}"
+
+
+@rule(
+    "W-SELECTOR-OWN",
+    criterion="M2-DEP-02",
+    group=Group.BREAKS,
+    example="""
+kind: Deployment
+spec: {selector: {matchLabels: {app: backend}}, template: {metadata: {labels: {app: todo-backend}}}}
+""",
+    mend="Take the selector and the pods' labels from one helper.",
+)
+def own_pods(graph: Graph) -> Iterator[Hit]:
+    """A workload selects its own pods.
+
+    The API server refuses a Deployment, StatefulSet or DaemonSet whose selector does not match the labels of its own template,
+    and with it the install. No schema tells.
+    """
+    for workload in graph.workloads:
+        item, chosen = workload.item, chosen_by(dig(workload.item.raw, "spec", "selector"))
+        if item.kind in _SELECTING and not selects_all(chosen) and not matches(chosen, workload.labels):
+            bear = ", ".join(f"{key}={value}" for key, value in workload.labels.items()) or "no labels"
+            what = f"its selector {shown(chosen)} does not match its own pods, which bear {bear}"
+            yield Hit(item, ("spec", "selector"), what, "The install is refused.")
 
 
 @rule(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from seatrial.wiring.databases import database, keeper
+from seatrial.chart.objects import ChartObject
+from seatrial.chart.workloads import matches
+from seatrial.wiring.databases import database, keeper, snapshots
 from seatrial.wiring.finding import Group
 from seatrial.wiring.graph import Graph
-from seatrial.wiring.pods import Volume, Workload
-from seatrial.wiring.reading import mapping, text, texts
+from seatrial.wiring.pods import Box, Volume, Workload
+from seatrial.wiring.reading import dig, labels, mapping, mappings, text, texts
 from seatrial.wiring.rule import Hit, both, either, rule
+from seatrial.wiring.selectors import selector, selects_all
 
+_SETTINGS = re.compile(r"conf|/etc\b|cert|tls|ssl|module|script")
+"""Folders in which no program keeps data."""
 _LOST = "All data are gone when the pod is replaced: by an upgrade, a drain or a crash of the node."
 
 
@@ -34,6 +41,7 @@ def database_volume(graph: Graph) -> Iterator[Hit]:
         for box in workload.serving if workload.lasting else ():
             found = database(box)
             if found is None:
+                yield from _beside(workload, box)
                 continue
             mount, volume = keeper(workload, box, found)
             data = f"container {box.name} ({found.family}) keeps its data in {either(found.folders)}"
@@ -44,6 +52,20 @@ def database_volume(graph: Graph) -> Iterator[Hit]:
                 yield Hit(workload.item, path, data + where, _LOST)
             elif volume is not None and not volume.lasting:
                 yield Hit(workload.item, volume.path, f"{data}, on a volume of type {volume.source}", _LOST)
+
+
+def _beside(workload: Workload, box: Box) -> Iterator[Hit]:
+    """Redis, which by itself keeps nothing for long, with a lasting volume that is mounted where it writes nothing."""
+    mounts = (each for each in workload.mounts(box) if not _SETTINGS.search(each.folder))
+    lasting = [each.folder for each in mounts if _lasts(workload, each.volume)]
+    folder = snapshots(box)
+    if (
+        lasting
+        and folder
+        and not any(folder == each.rstrip("/") or folder.startswith(f"{each.rstrip('/')}/") for each in lasting)
+    ):
+        what = f"container {box.name} (redis) keeps its data in {folder}, but its volume is mounted at {either(lasting)}"
+        yield Hit(workload.item, (*box.container.path, "volumeMounts"), what, _LOST)
 
 
 def _lasts(workload: Workload, volume: str) -> bool:
@@ -167,6 +189,60 @@ def _prepared(workload: Workload, volume: Volume) -> bool:
     """Whether an initContainer that may be root has the volume before."""
     before = [box for box in workload.boxes if box.container.init and not box.user(workload.pod)]
     return any(mount.volume == volume.name for box in before for mount in workload.mounts(box))
+
+
+@rule(
+    "W-VOLUME-UNBOUND",
+    criterion="M4-PERS-01",
+    group=Group.BREAKS,
+    example="""
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {selector: {matchLabels: {disk: data}}}   # and no storageClassName
+---
+kind: PersistentVolume
+metadata: {name: data, labels: {disk: data}}
+spec: {hostPath: {path: /data}}   # and none here
+""",
+    mend='Write one storageClassName into both; "" in both means that no class makes the volume.',
+)
+def unbound(graph: Graph) -> Iterator[Hit]:
+    """A claim and the volume that it is meant for have one storage class.
+
+    A claim without storageClassName is given the cluster's default class, which nearly every cluster has. A volume without one
+    has none: the two never come together, and a claim that names its volume, by labels or by name, is given no other.
+    """
+    volumes = graph.shelf.of_kind("PersistentVolume")
+    for item, path, claim in _claims(graph):
+        chosen, named = selector(dig(claim, "selector")), text(claim, "volumeName")
+        meant = [each for each in volumes if (each.name == named if named else _chosen(chosen, each))]
+        old = "volume.beta.kubernetes.io/storage-class" in mapping(item.metadata, "annotations")
+        asked = text(claim, "storageClassName") if "storageClassName" in claim else None
+        # A class that the volume names may be the cluster's default.
+        apart = [each for each in meant if (_class(each) != asked if asked is not None else not _class(each))]
+        if meant and apart == meant and not old:
+            written = f"storageClassName {asked}" if asked else "an empty storageClassName"
+            has = written if asked is not None else "no storageClassName, and so gets the cluster's default"
+            told = either(dict.fromkeys(_class(each) or "none" for each in meant))
+            what = f"it has {has}, but {both([graph.shelf.title(each) for each in meant])}, which it is meant for, has {told}"
+            yield Hit(item, path, what, "The claim waits for ever, and so does the pod that mounts it.")
+
+
+def _claims(graph: Graph) -> Iterator[tuple[ChartObject, tuple[str | int, ...], Mapping[str, Any]]]:
+    """Claims and claim templates: the object, where the claim's spec stands in it, and that spec."""
+    for item in graph.shelf.of_kind("PersistentVolumeClaim"):
+        yield item, ("spec",), mapping(item.raw, "spec")
+    for item in graph.shelf.of_kind("StatefulSet"):
+        for index, entry in mappings(item.raw, "spec", "volumeClaimTemplates"):
+            yield item, ("spec", "volumeClaimTemplates", index, "spec"), mapping(entry, "spec")
+
+
+def _chosen(chosen: Mapping[str, Any], volume: ChartObject) -> bool:
+    return not selects_all(chosen) and matches(chosen, labels(volume.metadata, "labels"))
+
+
+def _class(volume: ChartObject) -> str:
+    return text(volume.raw, "spec", "storageClassName")
 
 
 @rule(

@@ -45,6 +45,7 @@ def undefined(graph: Graph) -> Iterator[Hit]:
         for box in workload.boxes:
             yield from _in_env(workload, box)
             yield from _in_commands(workload, box)
+            yield from _in_probes(workload, box)
 
 
 def _in_env(workload: Workload, box: Box) -> Iterator[Hit]:
@@ -69,6 +70,16 @@ def _in_commands(workload: Workload, box: Box) -> Iterator[Hit]:
                     what = f"{field} of container {box.name} uses $({name}), which is not defined"
                     path = (*box.container.path, field, index)
                     yield Hit(workload.item, path, what, f"The program gets the text $({name}) instead of the value.")
+
+
+def _in_probes(workload: Workload, box: Box) -> Iterator[Hit]:
+    for kind, probe in probes(box.container).items():
+        for index, word in enumerate(texts(probe, "exec", "command")):
+            for name in dict.fromkeys(references_in(word)):
+                if name not in box.environment.variables and _suspect(workload, box, name):
+                    what = f"{kind} of container {box.name} uses $({name}), which is not defined"
+                    path = (*box.container.path, kind, "exec", "command", index)
+                    yield Hit(workload.item, path, what, f"The probe's command gets the text $({name}) instead of the value.")
 
 
 def _suspect(workload: Workload, box: Box, name: str) -> bool:
