@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from seatrial.app import FILE
 from seatrial.chart import workloads
 from seatrial.chart.objects import ChartObject
-from seatrial.errors import Place
+from seatrial.cluster.provider import CRICTL
+from seatrial.errors import Place, SeatrialError
 from seatrial.tools.kube import DryRun, Kube, Object
 from seatrial.tools.kubectl import Kubectl
 from seatrial.trials import live, manifests
@@ -23,6 +24,135 @@ from seatrial.world import World
 
 CHECKS = "checks"
 """What is counted: one for each pod, container or ServiceAccount and what is asked of it."""
+
+# inside
+
+NODE_SECONDS = 60.0
+BIND_SERVICE = 1 << 10
+"""Of a set of capabilities (capability.h): the restricted standard lets a container add NET_BIND_SERVICE, and no other."""
+
+_INSIDE = """
+for id; do
+  pid=$(CRICTL inspect --output=go-template --template='{{.info.pid}}' "$id") && [ -e "/proc/$pid/root/" ] || continue
+  root= token=
+  while read -r _ where _ options _; do
+    case $where in
+      /) root=${options%%,*} ;;
+      */secrets/kubernetes.io/serviceaccount | */secrets/kubernetes.io/serviceaccount/token) token=$where ;;
+    esac
+  done <"/proc/$pid/mounts"
+  for at in /run /var/run; do
+    [ -L "/proc/$pid/root$at" ] && continue
+    at=$at/secrets/kubernetes.io/serviceaccount/token
+    [ -e "/proc/$pid/root$at" ] && token=$at
+  done
+  grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status" | while read -r name value _; do
+    echo "$id $name $value"
+  done
+  echo "$id root: $root"
+  echo "$id token: ${token:-none}"
+done
+""".replace("CRICTL", " ".join(CRICTL))
+"""For each container: what the kernel says of the rights of its process 1 (Documentation/filesystems/proc.rst), whether its root
+is mounted ``ro`` or ``rw``, and where a token lies. A link is not followed: from the node it would lead to the node's files."""
+
+
+@live.once
+def observe_inside(world: World) -> dict[str, Any]:
+    """What holds inside every running container of the namespace, and of those of CONTROL that are given a token; read once.
+
+    Returns:
+        ``containers`` (``pod``, ``container``, ``seen``: see :func:`parse_inside`, ``error``), ``controls`` (the same).
+    """
+    kube = world.kube
+    for last in (False, True):  # a pod may go while its containers are looked for
+        found = {
+            "containers": [entry for pod in running_pods(kube, world.app.namespace) for entry in processes(pod)],
+            "controls": [
+                entry
+                for pod in running_pods(kube, CONTROL)
+                if any(_holds_token(volume, frozenset()) for volume in pod["spec"].get("volumes") or [])
+                for entry in processes(pod)
+            ],
+        }
+        every = [entry for entries in found.values() for entry in entries]
+        error = "the node tells nothing of it"
+        told: dict[str, dict[str, str]] = {}
+        try:
+            done = world.cluster.node_exec(["/bin/sh", "-c", _INSIDE, "inside", *(entry["id"] for entry in every)], NODE_SECONDS)
+            told = parse_inside(done.stdout)
+            error = done.stderr.strip()[-200:] or error
+        except SeatrialError as failed:
+            error = str(failed)
+        for entry in every:
+            entry["seen"] = {} if entry["error"] else told.get(entry["id"], {})
+            entry["error"] = entry["error"] or ("" if entry["seen"] else error)
+        if last or not any(entry["error"] for entry in every):
+            break
+    return found
+
+
+def processes(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The containers of a pod that run: ``pod``, ``container``, ``id`` and ``error``. Those that have ended have no process."""
+    status, runtime = pod.get("status", {}), pod["spec"].get("runtimeClassName")
+    return [
+        {
+            "pod": pod["metadata"]["name"],
+            "container": entry["name"],
+            "id": str(entry.get("containerID", "")).rpartition("/")[2],
+            "error": f"its runtime class is {runtime}, whose processes the node need not see" if runtime else "",
+        }
+        for entry in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+        if "running" in entry.get("state", {})
+    ]
+
+
+def parse_inside(output: str) -> dict[str, dict[str, str]]:
+    """Read ``id name: value`` lines: id -> name -> value. A value that is empty is not there."""
+    found: dict[str, dict[str, str]] = {}
+    for line in output.splitlines():
+        match line.split():
+            case [identity, name, value]:
+                found.setdefault(identity, {})[name.removesuffix(":")] = value
+    return found
+
+
+def _broken(seen: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What of a process' rights the restricted standard does not leave it: field, value, and what it should be."""
+    wanted: dict[str, tuple[str, Callable[[str], bool]]] = {
+        "Uid": ("another than 0", lambda value: value != "0"),
+        "NoNewPrivs": ("1: it can gain no rights", lambda value: value == "1"),
+        "Seccomp": ("2: a filter", lambda value: value == "2"),
+        "CapEff": ("no capability", lambda value: int(value, 16) | BIND_SERVICE == BIND_SERVICE),
+        "CapBnd": ("no capability", lambda value: int(value, 16) | BIND_SERVICE == BIND_SERVICE),
+    }
+    return [(name, seen[name], words) for name, (words, good) in wanted.items() if name in seen and not good(seen[name])]
+
+
+RIGHTS = ("Uid", "NoNewPrivs", "Seccomp", "CapEff", "CapBnd")
+
+
+def _unread(inside: Mapping[str, Any], fields: Iterable[str]) -> list[str]:
+    """Sentences on what could not be read of which container, and where no container runs."""
+    unknown = [] if inside["containers"] else ["no container runs in the namespace, so none was looked into"]
+    for entry in inside["containers"]:
+        absent = [name for name in fields if name not in entry["seen"]]
+        if absent:
+            why = entry["error"] or "the node's kernel does not report it"
+            unknown.append(f"{_inside(entry)}: {', '.join(absent)} cannot be told: {why}")
+    return unknown
+
+
+def _inside(entry: Mapping[str, Any]) -> str:
+    return f"Pod {entry['pod']} / container {entry['container']}, inside"
+
+
+def _uncontrolled(inside: Mapping[str, Any], what: str, shown: bool) -> list[str]:
+    if shown:
+        return []
+    errors = "; ".join(sorted({entry["error"] for entry in inside["controls"] if entry["error"]}))
+    return [f"no container of {CONTROL} shows {what}: whether it would be seen is not known{errors and f' ({errors})'}"]
+
 
 # Pod Security
 
@@ -39,7 +169,8 @@ def observe_standard(world: World) -> dict[str, Any]:
     Returns:
         ``namespace``, ``pods`` (how many there are), ``said`` and ``control`` (``error`` and ``warnings`` of the dry run of the
         label on the application's namespace and on CONTROL), ``templates`` (``subject``, ``words``: what admission says of every
-        rendered object that makes pods; it knows those that do not run now, such as hooks and CronJobs).
+        rendered object that makes pods; it knows those that do not run now, such as hooks and CronJobs), ``inside`` (see
+        :func:`observe_inside`).
     """
     kube, namespace = world.kube, world.app.namespace
     makers = {item.subject for item in world.rendered.objects if workloads.containers(item.raw)}
@@ -53,6 +184,7 @@ def observe_standard(world: World) -> dict[str, Any]:
             {"subject": item["subject"], "words": [text for text in (item["error"], *item["warnings"]) if "PodSecurity" in text]}
             for item in rendered
         ],
+        "inside": observe_inside(world),
     }
 
 
@@ -91,8 +223,19 @@ def judge_standard(seen: Mapping[str, Any]) -> Verdict:
         unknown.append(
             f"the dry run of the label on {CONTROL} names no pod: whether pods are looked at is not known. It says {said}"
         )
+    inside = seen["inside"]
+    for entry in inside["containers"]:
+        mends = "See its securityContext, and what the node's runtime makes of it"
+        faults += [
+            Fault(_inside(entry), f"process 1 has {name} {value}", words, mends) for name, value, words in _broken(entry["seen"])
+        ]
+    unknown += _unread(inside, RIGHTS)
+    unknown += _uncontrolled(inside, "rights", any(_broken(entry["seen"]) for entry in inside["controls"]))
     evidence = [Evidence(f"the dry run on {CONTROL}, whose pods are privileged, says: {'; '.join(seen['control']['warnings'])}")]
-    return judge(seen["pods"] + len(seen["templates"]), CHECKS, faults, unknown=unknown, evidence=evidence)
+    evidence.append(Evidence(f"{len(inside['containers'])} containers as the kernel has them", data=dict(inside)))
+    return judge(
+        seen["pods"] + len(seen["templates"]) + len(inside["containers"]), CHECKS, faults, unknown=unknown, evidence=evidence
+    )
 
 
 def _violations(namespace: str, said: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -114,7 +257,8 @@ def observe_pods(world: World) -> dict[str, Any]:
     """What all pods of the namespace, and all pod templates that the chart renders, mount and may write to.
 
     Returns:
-        ``pods`` (see :func:`pod_facts`), ``writable`` (exceptions in seatrial.yaml), ``config`` (that file).
+        ``pods`` (see :func:`pod_facts`), ``writable`` (exceptions in seatrial.yaml), ``config`` (that file), ``inside`` (see
+        :func:`observe_inside`).
     """
     kube, namespace = world.kube, world.app.namespace
     accounts = {item["metadata"]["name"]: item for item in kube.find("ServiceAccount", namespace)}
@@ -123,7 +267,8 @@ def observe_pods(world: World) -> dict[str, Any]:
     for item in world.rendered.objects:
         if workloads.containers(item.raw):
             pods.append(pod_facts(f"rendered {item.subject}", workloads.pod_spec(item.raw), accounts, secrets))
-    return {"pods": pods, "writable": dict(world.app.security.writable), "config": str(world.app.root / FILE)}
+    excepted = {"writable": dict(world.app.security.writable), "config": str(world.app.root / FILE)}
+    return {"pods": pods, **excepted, "inside": observe_inside(world)}
 
 
 def running_pods(kube: Kube, namespace: str) -> list[Object]:
@@ -185,7 +330,16 @@ def judge_tokens(seen: Mapping[str, Any]) -> Verdict:
             for name in pod["volumes"]
             if not pod["asks"]  # else it is the default's own
         ]
-    return judge(len(seen["pods"]), CHECKS, faults)
+    inside = seen["inside"]
+    faults += [
+        Fault(_inside(entry), f"a token at {entry['seen']['token']}", "none", "Set automountServiceAccountToken: false")
+        for entry in inside["containers"]
+        if entry["seen"].get("token", "none") != "none"
+    ]
+    unknown = _unread(inside, ["token"])
+    holders = [entry for entry in inside["controls"] if entry["seen"].get("token", "none") != "none"]
+    unknown += _uncontrolled(inside, "a token", bool(holders))
+    return judge(len(seen["pods"]) + len(inside["containers"]), CHECKS, faults, unknown=unknown)
 
 
 def judge_filesystems(seen: Mapping[str, Any]) -> Verdict:
@@ -204,8 +358,16 @@ def judge_filesystems(seen: Mapping[str, Any]) -> Verdict:
         for name in seen["writable"]
         if name not in needed
     ]
+    inside = seen["inside"]
+    faults += [
+        Fault(_inside(entry), "its root is mounted rw", "ro", mend)
+        for entry in inside["containers"]
+        if entry["seen"].get("root") == "rw" and entry["container"] not in seen["writable"]
+    ]
+    unknown = _unread(inside, ["root"])
+    unknown += _uncontrolled(inside, "a root mounted rw", any(entry["seen"].get("root") == "rw" for entry in inside["controls"]))
     told = [Evidence(f"container {name} may write: {why}") for name, why in seen["writable"].items()]
-    return judge(len(every), CHECKS, faults, evidence=told)
+    return judge(len(every) + len(inside["containers"]), CHECKS, faults, unknown=unknown, evidence=told)
 
 
 # rights

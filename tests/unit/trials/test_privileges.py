@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from seatrial import process
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.tools.kubectl import Kubectl
+from seatrial.trials import privileges
 from seatrial.trials.privileges import (
     CONTROL,
     EVERYBODY,
@@ -18,7 +21,10 @@ from seatrial.trials.privileges import (
     judge_rights,
     judge_standard,
     judge_tokens,
+    observe_inside,
+    parse_inside,
     pod_facts,
+    processes,
     restricted,
     review,
     rights,
@@ -37,6 +43,38 @@ BROKEN = [
 PARTLY = ["new PodSecurity enforce level only checked against the first 3000 of 3001 existing pods"]
 
 
+# What the node prints of an application's container, and of kube-proxy, which is privileged, holds a token and may write.
+OWN = """\
+a1 Uid: 1001
+a1 CapEff: 0000000000000000
+a1 CapBnd: 0000000000000000
+a1 NoNewPrivs: 1
+a1 Seccomp: 2
+a1 root: ro
+a1 token: none
+"""
+PROXY = """\
+b2 Uid: 0
+b2 CapEff: 000001ffffffffff
+b2 CapBnd: 000001ffffffffff
+b2 NoNewPrivs: 0
+b2 Seccomp: 0
+b2 root: rw
+b2 token: /run/secrets/kubernetes.io/serviceaccount
+"""
+
+
+def entry(pod: str, container: str, seen: Mapping[str, str], error: str = "") -> dict[str, Any]:
+    return {"pod": pod, "container": container, "id": "x", "seen": dict(seen), "error": error}
+
+
+def inside(change: Mapping[str, str | None] | None = None, *, controlled: bool = True, error: str = "") -> dict[str, Any]:
+    own = {**parse_inside(OWN)["a1"], **(change or {})}
+    seen = {name: value for name, value in own.items() if value is not None}
+    controls = [entry("kube-proxy-x", "kube-proxy", parse_inside(PROXY)["b2"])] if controlled else []
+    return {"containers": [entry("web-1", "web", {} if error else seen, error)], "controls": controls}
+
+
 def standard(said: list[str], control: list[str] = PRIVILEGED, words: list[str] | None = None, error: str = "") -> dict[str, Any]:
     return {
         "namespace": "shop",
@@ -44,12 +82,13 @@ def standard(said: list[str], control: list[str] = PRIVILEGED, words: list[str] 
         "said": {"error": error, "warnings": said},
         "control": {"error": "", "warnings": control},
         "templates": [{"subject": "Deployment shop-web", "words": []}, {"subject": "Pod shop-test", "words": words or []}],
+        "inside": inside(),
     }
 
 
 def test_no_warning_passes_where_the_control_is_warned_about() -> None:
     verdict = judge_standard(standard([]))
-    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 5)
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 6)
     assert "etcd-minikube" in verdict.evidence[0].what
 
 
@@ -88,7 +127,7 @@ def test_what_the_server_did_not_look_at_cannot_be_told(data: dict[str, Any], sa
 def test_a_partial_answer_still_names_what_it_found() -> None:
     verdict = judge_standard(standard([*PARTLY, *BROKEN]))
     assert verdict.outcome is Outcome.FAILED
-    assert verdict.judged == 5 and "first 3000" not in verdict.reason
+    assert verdict.judged == 6 and "first 3000" not in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -127,14 +166,15 @@ ACCOUNTS = {"web": {"automountServiceAccountToken": False}, "default": {}}
 
 def pods(*specs: dict[str, Any], writable: Mapping[str, str] | None = None) -> dict[str, Any]:
     facts = [pod_facts(f"Pod {number}", spec, ACCOUNTS, ["old-token"]) for number, spec in enumerate(specs)]
-    return {"pods": facts, "writable": dict(writable or {}), "config": "seatrial.yaml"}
+    return {"pods": facts, "writable": dict(writable or {}), "config": "seatrial.yaml", "inside": inside()}
 
 
 def test_a_pod_without_token_that_cannot_write_passes() -> None:
     seen = pods(SPEC, {**SPEC, "automountServiceAccountToken": None})
-    assert (judge_tokens(seen).outcome, judge_tokens(seen).judged) == (Outcome.PASSED, 2)
-    assert (judge_filesystems(seen).outcome, judge_filesystems(seen).judged) == (Outcome.PASSED, 4)
-    assert judge_tokens(pods()).outcome is judge_filesystems(pods()).outcome is Outcome.FAILED
+    assert (judge_tokens(seen).outcome, judge_tokens(seen).judged) == (Outcome.PASSED, 3)
+    assert (judge_filesystems(seen).outcome, judge_filesystems(seen).judged) == (Outcome.PASSED, 5)
+    nobody = {**pods(), "inside": {"containers": [], "controls": []}}
+    assert Outcome.PASSED not in (judge_tokens(nobody).outcome, judge_filesystems(nobody).outcome)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +212,108 @@ def test_an_exception_that_nothing_needs_is_out_of_date(name: str) -> None:
     verdict = judge_filesystems(pods(SPEC, writable={name: "it once had to write"}))
     assert verdict.outcome is Outcome.FAILED
     assert f"security.writable / {name} (seatrial.yaml)" in verdict.reason
+
+
+def judged(looked: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The three judges' verdicts on a look inside."""
+    seen = {**pods(SPEC, **more), "inside": looked}
+    return {
+        "rights": judge_standard({**standard([]), "inside": looked}),
+        "token": judge_tokens(seen),
+        "root": judge_filesystems(seen),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("Uid", "0", "process 1 has Uid 0, wanted another than 0"),
+        ("NoNewPrivs", "0", "process 1 has NoNewPrivs 0, wanted 1: it can gain no rights"),
+        ("Seccomp", "0", "process 1 has Seccomp 0, wanted 2: a filter"),
+        ("Seccomp", "1", "process 1 has Seccomp 1"),
+        ("CapEff", "0000000000002000", "process 1 has CapEff 0000000000002000, wanted no capability"),
+        ("CapBnd", "00000000a80425fb", "process 1 has CapBnd 00000000a80425fb"),
+        ("root", "rw", "its root is mounted rw, wanted ro"),
+        ("token", "/run/secrets/kubernetes.io/serviceaccount", "a token at /run/secrets/kubernetes.io/serviceaccount"),
+    ],
+)
+def test_what_holds_inside_is_judged_whatever_the_spec_says(name: str, value: str, says: str) -> None:
+    verdicts = judged(inside({name: value}))
+    own = verdicts.pop(name if name in verdicts else "rights")
+    assert own.outcome is Outcome.FAILED
+    assert f"Pod web-1 / container web, inside: found {says}" in own.reason
+    assert {verdict.outcome for verdict in verdicts.values()} == {Outcome.PASSED}
+
+
+def test_what_the_standard_allows_and_what_is_explained_passes() -> None:
+    assert judged(inside({"CapBnd": "0000000000000400", "CapEff": "0000000000000400"}))["rights"].outcome is Outcome.PASSED
+    spec = {**SPEC, "containers": [container("web")]}
+    told = judge_filesystems({**pods(spec, writable={"web": "it compiles"}), "inside": inside({"root": "rw"})})
+    assert told.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("name", ["Uid", "NoNewPrivs", "Seccomp", "CapEff", "CapBnd", "root", "token"])
+def test_a_field_that_the_kernel_does_not_report_cannot_be_told(name: str) -> None:
+    verdict = judged(inside({name: None}))[name if name in ("root", "token") else "rights"]
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"inside: {name} cannot be told: the node's kernel does not report it" in verdict.reason
+
+
+def test_a_look_inside_that_fails_or_has_no_control_is_no_pass() -> None:
+    for looked, says in (
+        (inside(error="crictl: not found"), "cannot be told: crictl: not found"),
+        (inside(controlled=False), "no container of kube-system shows"),
+        ({**inside(), "containers": []}, "no container runs in the namespace"),
+    ):
+        for verdict in judged(looked).values():
+            assert verdict.outcome is Outcome.INCONCLUSIVE
+            assert says in verdict.reason
+
+
+def running(name: str, identity: str, state: str = "running", **spec: Any) -> dict[str, Any]:
+    status = {"name": "c", "containerID": f"containerd://{identity}", "state": {state: {}}}
+    ended = {"name": "init", "containerID": "containerd://old", "state": {"terminated": {}}}
+    statuses = {"initContainerStatuses": [ended], "containerStatuses": [status]}
+    return {"metadata": {"name": name}, "spec": spec, "status": {"phase": "Running", **statuses}}
+
+
+def test_containers_that_run_are_read_and_no_others() -> None:
+    (found,) = processes(running("web-1", "a1"))
+    assert (found["container"], found["id"], found["error"]) == ("c", "a1", "")
+    assert processes(running("web-1", "a1", "waiting")) == []
+    assert "its runtime class is gvisor" in processes(running("web-1", "a1", runtimeClassName="gvisor"))[0]["error"]
+
+
+def test_a_container_that_goes_while_it_is_looked_for_is_looked_for_again() -> None:
+    lists = iter([[running("web-0", "gone")], [running("web-1", "a1")]])
+    proxy = running("kube-proxy-x", "b2", volumes=[MOUNTED])
+    calls: list[list[str]] = []
+
+    def node_exec(argv: list[str], timeout: float) -> Any:
+        calls.append(argv[4:])
+        return SimpleNamespace(stdout=OWN + PROXY if "a1" in argv else PROXY, stderr="no such container")
+
+    kube: Any = SimpleNamespace(find=lambda kind, namespace: [proxy] if namespace == CONTROL else next(lists))
+    world: Any = SimpleNamespace(
+        run_id="inside", kube=kube, app=SimpleNamespace(namespace="shop"), cluster=SimpleNamespace(node_exec=node_exec)
+    )
+    found = observe_inside(world)
+    assert calls == [["gone", "b2"], ["a1", "b2"]]
+    assert [one["seen"]["root"] for one in (*found["containers"], *found["controls"])] == ["ro", "rw"]
+
+
+def test_the_script_reads_a_process_of_this_machine(tmp_path: Path) -> None:
+    crictl = tmp_path / "crictl"
+    crictl.write_text(
+        "#!/bin/sh\nfor last; do :; done\n[ $last = here ] && echo $PPID || { echo no such container >&2; exit 1; }\n"
+    )
+    crictl.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = process.run(["/bin/sh", "-c", privileges._INSIDE, "inside", "gone", "here"], env=path, timeout=20, check=False)
+    found = parse_inside(done.stdout)
+    assert list(found) == ["here"] and "no such container" in done.stderr
+    assert {"Uid", "CapEff", "CapBnd", "root", "token"} <= set(found["here"])
+    assert found["here"]["root"] in ("ro", "rw") and found["here"]["token"] == "none"
 
 
 RULES = {
