@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.chart.workloads import WORKLOAD_KINDS
-from seatrial.chart.yamlstream import plain_words
+from seatrial.chart.yamlstream import SAME_TWICE, plain_words
 from seatrial.check.objects import Schemas, judge_object
 from seatrial.check.rule import Outcome, Rule
 from seatrial.check.wires import judge_manifests
@@ -114,7 +114,9 @@ def judge_all(
     outcome = Outcome(notes=list(loose.notes))
     held = found.manifests
     for path, problem, line in held.broken:
-        outcome.found([UNREADABLE.at(Place(path, line), f"file {path.name}", plain_words(problem))])
+        consequence = "kubectl takes the later one: what the other says does not happen." if path in held.files else ""
+        place, what, harmless = Place(path, line), plain_words(problem), Group.HYGIENE if problem.endswith(SAME_TWICE) else None
+        outcome.found([UNREADABLE.at(place, f"file {path.name}", what, consequence=consequence, group=harmless)])
     everything = [item for items in loose.by_file.values() for item in items]
     shelf = Shelf(Rendering("", "", everything))
     places = Places({}, {}, plain=True)
@@ -122,7 +124,7 @@ def judge_all(
         outcome.found(judge_object(item, shelf.title(item), places, schemas))
     outcome.counts["objects"] += len(everything)
     keys = {path: frozenset(_rival(item) for item in loose.by_file[path] if item.kind != "Namespace") for path in loose.plain}
-    unread = {*(path for path, _, _ in held.broken), *held.templated}
+    unread = {*(path for path, _, _ in held.broken if path not in held.files), *held.templated}
     applied = groups(loose.plain, found.root, keys)
     for group in applied:
         objects = [item for path in group for item in loose.by_file[path]]
@@ -154,7 +156,7 @@ def _completed(
 def _objects(path: Path, outcome: Outcome) -> list[ChartObject]:
     """The objects of a file; documents that are none of a cluster's are left out."""
     try:
-        items = parse(text_of(path) or "", chart=path)
+        items = parse(text_of(path) or "", chart=path, twice=True)
     except ChartError:
         # A document beside the objects that is none: a comment's leftovers, or a tool's settings.
         items = ()

@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seatrial.chart.yamlstream import StreamError, read
+from seatrial.chart.yamlstream import Document, StreamError, read
 from seatrial.discovery.compose import is_compose
 from seatrial.discovery.tree import MAX_BYTES, Tree, text_of
 
@@ -52,7 +52,7 @@ class Manifests:
 
     Attributes:
         files: plain manifests, in order.
-        broken: file -> why it is no YAML, and the line; only files that look like manifests.
+        broken: file -> why it is no YAML, or what it says twice, and the line; only files that look like manifests.
         templated: files that another tool makes manifests of.
         kustomizations: all of them.
         unread: file -> why it was not read; only files that look like manifests.
@@ -101,12 +101,20 @@ def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -
         except StreamError as error:
             if _TEMPLATED.search(text):
                 templated.append(path)
-            else:
-                broken.append((path, error.problem, error.line))
-            continue
+                continue
+            broken.append((path, error.problem, error.line))
+            documents = _later_wins(text)
         if any(is_object(document.data) for document in documents):
             files.append(path)
     return Manifests(tuple(files), tuple(broken), tuple(templated), kustomizations, tuple(unread))
+
+
+def _later_wins(text: str) -> list[Document]:
+    """The documents of a file that says something twice, as kubectl takes them; none of one that is no YAML."""
+    try:
+        return read(text, twice=True)
+    except StreamError:
+        return []
 
 
 def _unreadable(path: Path, signs: Iterable[re.Pattern[str]]) -> tuple[str, int]:

@@ -129,6 +129,19 @@ def test_manifests_alone(check: Check):
     assert [line.split()[0] for line in told(report, "M-YAML")] == ["k8s/broken.yaml:3"]
 
 
+@pytest.mark.parametrize(("again", "group"), [("{c: d}", Group.BREAKS), ("{a: b}", Group.HYGIENE)])
+def test_a_manifest_that_says_something_twice_is_judged_by_what_it_says_last(again: str, group: Group, check: Check):
+    twice = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {{a: b}}\n  labels: {again}\ndata: {{A: b}}\n"
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {app: a}}\nspec:\n  containers:\n"
+    pod += "    - {name: a, image: 'ghcr.io/a/b:1', envFrom: [{configMapRef: {name: a}}, {configMapRef: {name: b}}]}\n"
+    report = check({"k8s/a.yaml": twice, "k8s/pod.yaml": pod})
+    (found,) = [each.finding for each in report.findings if each.finding.id == "M-YAML"]
+    assert (found.place.line, found.group) == (6, group) and "the later one" in found.consequence
+    (missing,) = told(report, "W-REF-OBJECT")
+    assert "ConfigMap b" in missing, "nothing is missed, and nothing hidden, because a file says something twice"
+    assert report.counts["objects"] == 2
+
+
 @pytest.mark.parametrize(
     ("name", "group"), [("web-fixed", Group.WILL_BREAK), ("web-2", Group.WILL_BREAK), ("web-nodeport", Group.HYGIENE)]
 )
