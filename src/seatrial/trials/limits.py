@@ -14,7 +14,7 @@ from typing import Any
 
 from seatrial.chart import workloads
 from seatrial.cluster.provider import CRICTL
-from seatrial.tools.kube import Object
+from seatrial.tools.kube import Object, WaitTimeout
 from seatrial.trials import copies, live, probe_pod
 from seatrial.trials.answers import helper_labels
 from seatrial.trials.restarts import serving
@@ -34,6 +34,8 @@ ROUNDS = 8
 KILLED = 137
 """Exit code of a process that was ended by SIGKILL."""
 MIB = 1024 * 1024
+STATE = "/state"
+"""Where a hog leaves word for its next start."""
 
 _MAXIMA = """
 for id; do
@@ -45,6 +47,7 @@ done
 """For each container: its id, memory maximum, CPU quota and CPU period, as its own processes see them (cgroup 2, else 1)."""
 
 _HOG = """
+[ -e STATE/asked ] && exec sleep 3600
 used() { read -r line </proc/self/stat; set -- $line; ticks=$((${14} + ${15})); }
 burn() {
   n=0; read -r up _ </proc/uptime; used
@@ -62,10 +65,11 @@ grep -hs '^nr_' /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpu/cpu.stat
 room=$(grep MemAvailable /proc/meminfo | tr -dc 0-9); room=$((room / 1024)); echo "room $room"
 [ $room -gt ASKED ] || exit 0
 dd if=/dev/zero of=/dev/null bs=FITTINGM count=1 2>/dev/null && echo "held FITTING"
+: >STATE/asked
 exec dd if=/dev/zero of=/dev/null bs=ASKEDM count=1 2>/dev/null
 """
 """Uses up CPU in BURNERS processes (each prints window, begin and end by the node's clock, and ticks used), then takes FITTING
-and at last ASKED MiB of memory in one process, where the node has as much."""
+and at last ASKED MiB of memory in one process, where the node has as much. Started once more it only waits: STATE outlives it."""
 
 
 def observe_limits(world: World) -> dict[str, Any]:
@@ -146,6 +150,7 @@ def _pod(name: str, resources: Mapping[str, Any], limit: workloads.Resources) ->
         "BURNERS": math.ceil(limit.cpu or 0),
         "FITTING": fitting,
         "ASKED": asked,
+        "STATE": STATE,
     }
     script = _HOG
     for word, figure in figures.items():
@@ -153,6 +158,8 @@ def _pod(name: str, resources: Mapping[str, Any], limit: workloads.Resources) ->
     pod = probe_pod.helper_pod(name, {})
     (container,) = pod["spec"]["containers"]
     container |= {"command": ["/bin/sh", "-c", script], "args": [], "resources": dict(resources)}
+    container["volumeMounts"] = [{"name": "state", "mountPath": STATE}]
+    pod["spec"] |= {"restartPolicy": "OnFailure", "volumes": [{"name": "state", "emptyDir": {}}]}
     return pod
 
 
@@ -182,25 +189,45 @@ def _answers(world: World, source: probe_pod.Source) -> list[dict[str, Any]]:
 
 
 def _hog(world: World, component: str, limit: workloads.Resources, source: probe_pod.Source) -> dict[str, Any]:
-    """How a hog ended.
+    """How a hog ended, and whether it was started again.
 
     Returns:
         ``component``, ``cpu`` (cores) and ``memory`` (bytes) that it may have, ``used`` (cores, in each window), ``throttled``
         (periods, and how many of them), ``room`` (MiB that the node had, None where it did not get so far), ``fitting`` and
-        ``asked`` (MiB), ``held`` (whether it got what fits), ``code`` and ``reason`` of its end.
+        ``asked`` (MiB), ``held`` (whether it got what fits), ``code`` and ``reason`` of its end, ``restarts``, ``recovered``
+        (whether it runs and is ready since).
     """
     kube = world.kube
+    last: dict[str, Any] = {}
 
-    def ended(known: dict[str, Object]) -> dict[str, Any] | None:
-        statuses = known.get(source.pod, {}).get("status", {}).get("containerStatuses") or []
-        return next((entry["state"]["terminated"] for entry in statuses if "terminated" in entry.get("state", {})), None)
+    def settled(known: dict[str, Object]) -> dict[str, Any] | None:
+        for entry in known.get(source.pod, {}).get("status", {}).get("containerStatuses") or []:
+            last.update(end=end_of(entry), restarts=entry.get("restartCount", 0), recovered=has_recovered(entry))
+        return last if last.get("recovered") or last.get("end", {}).get("exitCode") == 0 else None
 
     selector = f"{live.HELPER}=true"
-    state = kube.wait("Pod", source.namespace, ended, what=f"{source.pod} to end", timeout=END_SECONDS, selector=selector)
+    try:
+        kube.wait("Pod", source.namespace, settled, what=f"{source.pod} to end", timeout=END_SECONDS, selector=selector)
+    except WaitTimeout:
+        if not last.get("end"):
+            raise
     fitting, asked = _asked(limit)
-    said = parse_hog(kube.logs(source.pod, source.namespace, source.container))
+    state, restarts = last["end"], last["restarts"]
+    said = parse_hog(kube.logs(source.pod, source.namespace, source.container, previous=restarts > 0))
     seen = {"component": component, "cpu": limit.cpu, "memory": limit.memory, "fitting": fitting, "asked": asked, **said}
+    seen |= {"restarts": restarts, "recovered": last["recovered"]}
     return {**seen, "code": state.get("exitCode"), "reason": state.get("reason", "")}
+
+
+def end_of(status: Mapping[str, Any]) -> dict[str, Any]:
+    """How a container ended: the last time, or for good; nothing where it never did."""
+    ends = (status.get(state, {}).get("terminated") for state in ("lastState", "state"))
+    return next((dict(end) for end in ends if end), {})
+
+
+def has_recovered(status: Mapping[str, Any]) -> bool:
+    """Whether a container that has ended runs again and is ready."""
+    return bool(status.get("lastState", {}).get("terminated") and "running" in status.get("state", {}) and status.get("ready"))
 
 
 def parse_hog(output: str) -> dict[str, Any]:
@@ -283,6 +310,9 @@ def _memory_faults(hog: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
     if hog["code"] != KILLED:
         found = f"{hog['asked']} MiB were taken (exit code {hog['code']})"
         return [Fault(subject, found, f"an end by the kernel at {limit}", "See whether the node enforces memory limits")], []
+    if hog["restarts"] != 1 or not hog["recovered"]:
+        found = f"{hog['restarts']} restarts after its end, {'ready' if hog['recovered'] else 'not ready'}"
+        return [Fault(subject, found, "one restart, and ready", "See the kubelet's events of it")], []
     return [], []
 
 
@@ -306,6 +336,7 @@ def _evidence(seen: Mapping[str, Any]) -> list[Evidence]:
         periods = f"{hog['throttled'].get('nr_throttled')} of {hog['throttled'].get('nr_periods')} periods"
         text = f"with {hog['component']}'s limits: {hog['used']} of {hog['cpu']:g} cores used, held back in {periods}; "
         text += f"{hog['fitting']} MiB held, {hog['asked']} MiB asked for: exit code {hog['code']} {hog['reason']}"
+        text += f", {hog['restarts']} restarts, {'ready' if hog['recovered'] else 'not ready'} then"
         found.append(Evidence(text, data=dict(hog)))
     slowest = max((max(answer["seconds"]) for answer in seen["answers"]), default=0.0)
     text = f"{len(seen['answers'])} neighbours asked {ROUNDS} times meanwhile, the slowest answer after {slowest:g} s"

@@ -1,11 +1,15 @@
 """Limits in the container: what the node and the hogs say, and how it is judged."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seatrial.trials.limits import judge_limits, maxima, parse_hog
+from seatrial import process
+from seatrial.chart import workloads
+from seatrial.trials import limits
+from seatrial.trials.limits import end_of, has_recovered, judge_limits, maxima, parse_hog
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -31,6 +35,36 @@ def test_what_a_hog_prints() -> None:
     assert parse_hog("") == {"used": [], "throttled": {}, "room": None, "held": False}
 
 
+KILLED = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "recovered"),
+    [
+        ({"state": {"running": {}}, "ready": True}, None, False),
+        ({"state": KILLED}, 137, False),
+        ({"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": KILLED}, 137, False),
+        ({"state": {"running": {}}, "lastState": KILLED, "ready": False}, 137, False),
+        ({"state": {"running": {}}, "lastState": KILLED, "ready": True}, 137, True),
+        ({"state": {"terminated": {"exitCode": 0}}}, 0, False),
+    ],
+)
+def test_a_hog_has_recovered_when_it_runs_again_and_is_ready(status: dict[str, Any], code: int | None, recovered: bool) -> None:
+    assert (end_of(status).get("exitCode"), has_recovered(status)) == (code, recovered)
+
+
+def test_a_hog_only_waits_when_it_is_started_again(tmp_path: Path) -> None:
+    pod = limits._pod("seatrial-hog-web", {}, workloads.Resources(cpu=0.5, memory=256 * limits.MIB))
+    (container,) = pod["spec"]["containers"]
+    script = container["command"][2]
+    assert pod["spec"]["restartPolicy"] == "OnFailure" and container["volumeMounts"][0]["mountPath"] == limits.STATE
+    assert script.index(": >/state/asked") < script.index("exec dd") and "STATE" not in script and "ASKED" not in script
+    (tmp_path / "asked").touch()
+    again = script.replace("/state", str(tmp_path)).replace("sleep 3600", "echo waits")
+    done = process.run(["/bin/sh", "-c", again], timeout=20)
+    assert done.stdout.strip() == "waits"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -54,6 +88,9 @@ def test_a_cgroup_that_is_not_as_the_manifest_says(recorded: Recorded, change: d
     [
         ({"used": [0.2, 0.3]}, "0.3 cores used"),
         ({"held": False}, "MiB could not be taken"),
+        ({"recovered": False}, "1 restarts after its end, not ready, wanted one restart, and ready"),
+        ({"restarts": 0, "recovered": False}, "0 restarts after its end, not ready"),
+        ({"restarts": 2}, "2 restarts after its end, ready"),
         ({"code": 0, "reason": "Completed"}, "MiB were taken (exit code 0)"),
     ],
 )
