@@ -43,6 +43,8 @@ STRANGER_PORT = 8080
 EFFECT_SECONDS = 20.0
 """How long a policy may take to reach the node."""
 SETTLE_SECONDS = 0.5
+AT_ONCE = 1024
+"""Probes at the same time: each is a process of a millisecond or two, and then waits for its answer."""
 """Between two tries whether a policy has reached the node, which sends no event."""
 
 POLICIES = threading.Lock()
@@ -367,7 +369,11 @@ def settled_without(
 def probe_all(
     kube: Kube, sources: Mapping[str, Source], targets: Sequence[tuple[str, Target]], only: Collection[Cell] | None
 ) -> dict[Cell, Reach]:
-    """One exec per source, side by side; only the stranger is asked to leave the cluster. ``only``: these cells and no others."""
+    """One exec per source, as many side by side as a node bears.
+
+    Args:
+        only: these cells and no others. Only the stranger is asked to leave the cluster.
+    """
 
     def from_one(name: str) -> dict[Cell, Reach]:
         source = sources[name]
@@ -385,7 +391,7 @@ def probe_all(
             reached = [Reach(UNKNOWN, str(error))] * len(mine)
         return dict(zip(mine, reached, strict=True))
 
-    with ThreadPoolExecutor(len(sources)) as pool:
+    with ThreadPoolExecutor(max(1, min(len(sources), AT_ONCE // max(1, len(targets))))) as pool:
         return {cell: reach for part in pool.map(from_one, sources) for cell, reach in part.items()}
 
 

@@ -1,8 +1,10 @@
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from seatrial import process
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import ExecResult, Kube
 from seatrial.trials import probe_pod
@@ -19,6 +21,7 @@ from seatrial.trials.probe_pod import (
     parse_fetch,
     parse_reach,
     parse_storm,
+    reach,
 )
 
 
@@ -31,6 +34,12 @@ from seatrial.trials.probe_pod import (
         (1, "OTHER: dial tcp: connect: no route to host", "denied"),
         (1, "OTHER: dial tcp: permission denied", "unknown"),
         (1, "DNS: lookup x: no such host", "unknown"),
+        (1, "nc: can't connect to remote host (10.0.0.1): Connection refused", "denied"),
+        (1, "nc: can't connect to remote host (10.0.0.1): No route to host", "denied"),
+        (1, "nc: can't connect to remote host (10.0.0.1): Connection timed out", "denied"),
+        (1, "nc: timed out", "denied"),
+        (1, "nc: bad address 'x'", "unknown"),
+        (1, "nc: can't connect to remote host (10.0.0.1): Cannot assign requested address", "unknown"),
         (127, "agnhost: not found", "unknown"),
         (1, "", "unknown"),
     ],
@@ -52,6 +61,28 @@ def test_three_outcomes_of_a_connection(code: int, words: str, outcome: str) -> 
 )
 def test_three_outcomes_by_udp(code: int, words: str, found: Reach) -> None:
     assert judge_connect(code, words, "UDP") == found
+
+
+@pytest.mark.parametrize("usage", ["\t-e PROG\tRun PROG after connect", "nc HOST PORT"])
+def test_a_probe_by_tcp_is_made_by_nc_where_it_can_and_by_agnhost_elsewhere(usage: str, tmp_path: Path) -> None:
+    tools = {
+        "nc": f"[ $# -gt 0 ] || {{ echo '{usage}'; exit 1; }}; [ $4 = 1 ] && exit 0; echo 'nc: timed out' >&2; exit 1",
+        "agnhost": "case $4 in *:1|[a-z]*) exit 0;; esac; echo TIMEOUT; exit 1",
+    }
+    for name, text in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+
+    class Shell:
+        def exec(self, pod: str, namespace: str, argv: list[str], **_: Any) -> process.Completed:
+            script = argv[2].replace("b=/bin/busybox", "b=/nowhere")
+            return process.run(
+                ["/bin/sh", "-c", script], timeout=10, env={**process.environment(), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+            )
+
+    source = Source("p", "n", "c", "10.0.0.1")
+    found = reach(cast(Kube, Shell()), source, [("10.0.0.2", 1), ("10.0.0.2", 2), Target("10.0.0.2", 1, "UDP")])
+    assert [one.how for one in found] == ["connected", "timeout", "answered"]
 
 
 def test_reach_lines_in_any_order_and_missing_ones() -> None:
@@ -159,7 +190,7 @@ def test_all_targets_of_a_source_are_tried_in_one_exec_by_their_protocols() -> N
     kube = _Shell("0 0 \n1 1 TIMEOUT: i/o timeout\n")
     found = probe_pod.reach(kube, Source("p", "n", "c", "1.2.3.4"), [("fd00::1", 80), Target("10.0.0.1", 53, "UDP")])
     assert found == [Reach("reached", "connected"), Reach("denied", "timeout")]
-    assert "t 0 tcp '[fd00::1]:80' &\nt 1 udp 10.0.0.1:53 &\nwait" in kube.scripts[0]
+    assert "t 0 fd00::1 80 '[fd00::1]:80' &\nu 1 udp 10.0.0.1:53 &\nwait" in kube.scripts[0]
     assert len(kube.scripts) == 1
 
 
