@@ -163,12 +163,15 @@ RULES = (
 
 _OUTPUT = frozenset({"dist", "build", "target", "out", "bin", "publish", "release", ".output", "artifacts", "public/build"})
 """Folders that builds write to."""
-_LOCKS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
-    (re.compile(r"\bnpm ci\b"), ("package-lock.json", "npm-shrinkwrap.json")),
-    (re.compile(r"\byarn\b[^&|;]*--(?:frozen-lockfile|immutable)\b"), ("yarn.lock",)),
-    (re.compile(r"\bpnpm\b[^&|;]*--frozen-lockfile\b"), ("pnpm-lock.yaml",)),
-    (re.compile(r"\buv sync\b[^&|;]*--(?:frozen|locked)\b"), ("uv.lock",)),
+_YARN_1 = "Yarn 1 installs whatever is newest on the day of the build; newer ones refuse."
+_LOCKS: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (
+    (re.compile(r"\bnpm ci\b"), ("package-lock.json", "npm-shrinkwrap.json"), ""),
+    (re.compile(r"\byarn\b[^&|;]*--immutable\b"), ("yarn.lock",), ""),
+    (re.compile(r"\byarn\b[^&|;]*--frozen-lockfile\b"), ("yarn.lock",), _YARN_1),
+    (re.compile(r"\bpnpm\b[^&|;]*--frozen-lockfile\b"), ("pnpm-lock.yaml",), ""),
+    (re.compile(r"\buv sync\b[^&|;]*--(?:frozen|locked)\b"), ("uv.lock",), ""),
 )
+"""Command, its lock files, and what it does without one where it does not refuse."""
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|SECRET_?KEY)$", re.IGNORECASE
 )
@@ -296,9 +299,10 @@ def _locks(kitchen: Kitchen) -> Iterator[Finding]:
     stages: dict[str | None, Stage] = {stage.name: stage for stage in kitchen.file.stages if stage.name}
     for stage in kitchen.file.stages:
         for run in stage.all("RUN"):
-            for command, names in _LOCKS:
+            for command, names, instead in _LOCKS:
                 if command.search(run.value) and (why := _without_lock(kitchen, _before(stage, run, stages), run, names)):
-                    yield LOCK.at(kitchen.at(run), kitchen.subject, why)
+                    group = Group.HYGIENE if instead else None
+                    yield LOCK.at(kitchen.at(run), kitchen.subject, why, consequence=instead, group=group)
 
 
 def _before(stage: Stage, run: Instruction, stages: dict[str | None, Stage]) -> list[Instruction]:

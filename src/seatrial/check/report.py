@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from seatrial.wiring.picture import Box, Line, Picture
 
 FORMAT = 1
 """Of the JSON; it grows where a reader of the old form would go wrong."""
+_CRITERION = re.compile(r"M\d")
 GRAVE = (Group.BREAKS, Group.WILL_BREAK)
 """Groups that make the command fail."""
 
@@ -125,11 +127,8 @@ class Report:
         good = [waiver for waiver in self.waivers if not waiver.past(today)]
         findings = tuple(replace(each, waived=_why(each.finding, good)) for each in self.findings)
         told = [f"The waiver for {each.id} ended on {each.expires}." for each in self.waivers if each.past(today)]
-        told += [
-            f"The waiver for {each.id} waives nothing: take it out of seatrial.yaml."
-            for each in good
-            if not each.id.startswith("M") and not any(each.holds(found.finding) for found in self.findings)
-        ]
+        idle = [each.id for each in good if not any(each.holds(found.finding) for found in self.findings)]
+        told += [_of_idle(id) for id in idle if not _CRITERION.match(id)]
         return replace(self, findings=findings, notes=(*self.notes, *told))
 
     def worse_than(self, base: Report) -> Report:
@@ -146,6 +145,15 @@ class Report:
             else:
                 worse.append(each)
         return replace(self, findings=tuple(each for each in self.findings if each in worse))
+
+
+def _of_idle(id: str) -> str:
+    """What is told of a waiver that waives nothing."""
+    from seatrial.check.registry import is_known  # slow to import, and seldom needed
+
+    if is_known(id):
+        return f"The waiver for {id} waives nothing: take it out of seatrial.yaml."
+    return f"The waiver for {id} waives nothing: there is no such rule; docs/checks.md lists them."
 
 
 def _why(finding: Finding, waivers: Iterable[Waiver]) -> str:

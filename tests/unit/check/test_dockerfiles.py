@@ -8,6 +8,7 @@ from seatrial.check.dockerfiles import judge_dockerfile
 from seatrial.discovery.compose import find_compose
 from seatrial.discovery.dockerfiles import find_dockerfiles
 from seatrial.discovery.tree import Tree, walk
+from seatrial.wiring.finding import Group
 
 HEALTHY = """\
 FROM node:22.1.0-alpine AS build
@@ -124,6 +125,20 @@ def test_a_lock_file_that_is_not_there(said: Callable[..., list[str]]):
     assert said({**files, "Dockerfile": HEALTHY.replace(" package-lock.json", "")}) == [
         "Dockerfile:4 D-LOCK its install needs package-lock.json or npm-shrinkwrap.json, which is not in the context"
     ]
+
+
+@pytest.mark.parametrize(
+    ("install", "group"),
+    [
+        ("yarn install --immutable", Group.BREAKS),
+        ("yarn install --frozen-lockfile", Group.HYGIENE),  # https://github.com/yarnpkg/yarn/issues/6857
+        ("pnpm install --frozen-lockfile", Group.BREAKS),
+    ],
+)
+def test_only_installs_that_refuse_break_without_a_lock_file(install: str, group: Group, repository: Callable[..., Tree]):
+    tree = repository({**FILES, "Dockerfile": HEALTHY.replace("npm ci", install)})
+    (found,) = find_dockerfiles(tree, find_compose(tree))
+    assert [(each.id, each.group) for each in judge_dockerfile(found, tree)] == [("D-LOCK", group)]
 
 
 @pytest.mark.parametrize("copied", ["COPY package*.json ./", "COPY . .", "COPY ./ ./"])

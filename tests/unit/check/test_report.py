@@ -130,8 +130,11 @@ def test_a_waiver_holds_by_rule_or_criterion_until_its_day():
     assert report(finding("B", "a"), waivers=waivers[1:]).with_waivers(TODAY).passed
     late = report(finding("A", "a"), waivers=waivers[:1]).with_waivers(TODAY + datetime.timedelta(days=1))
     assert not late.passed and late.notes == ("The waiver for A ended on 2026-01-01.",)
-    idle = report(waivers=(Waiver("Z", "accepted for now", "me", None),)).with_waivers(TODAY)
-    assert idle.notes == ("The waiver for Z waives nothing: take it out of seatrial.yaml.",)
+    idle = report(waivers=tuple(Waiver(id, "accepted for now", "me", None) for id in ("M-TWICE", "Z"))).with_waivers(TODAY)
+    assert idle.notes == (
+        "The waiver for M-TWICE waives nothing: take it out of seatrial.yaml.",
+        "The waiver for Z waives nothing: there is no such rule; docs/checks.md lists them.",
+    )
 
 
 def test_passed_means_judged_and_nothing_grave():
