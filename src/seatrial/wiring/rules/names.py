@@ -148,16 +148,20 @@ def reference(graph: Graph) -> Iterator[Hit]:
         return
     twins = _twins(graph.given.rendering, second)
     moved = [item for item, twin in twins.items() if item.name != twin.name]
-    told: set[tuple[ChartObject, KeyPath]] = set()
+    told: dict[tuple[ChartObject, KeyPath], str] = {}
     for edge in (edge for edges in graph.edges.values() for edge in edges if edge.target is not None and edge.place is None):
         other = twins.get(edge.item)
         name = _called(edge, moved)
         written = _text_at(edge.item, edge.path)
         same = other is not None and name != "" and name in written and _text_at(other, edge.path) == written
-        if same and (edge.item, edge.path) not in told:
-            told.add((edge.item, edge.path))
-            what = f"it names {name}, which is called so only in a release called {graph.given.rendering.release}"
-            yield Hit(edge.item, edge.path, what, "Under any other name of the release whatever needs it fails.")
+        if same:
+            told.setdefault((edge.item, edge.path), name)
+    if told:  # one finding: whoever mends one name mends them all
+        ((item, path), name), *rest = told.items()
+        what = f"it names {name}, which is called so only in a release called {graph.given.rendering.release}"
+        others = dict.fromkeys(f"{other} in {each.subject}" for (each, _), other in rest)
+        what += f", and so it is with {both(others)}" if others else ""
+        yield Hit(item, path, what, "Under any other name of the release whatever needs it fails.")
 
 
 def _text_at(item: ChartObject, path: KeyPath) -> str:
