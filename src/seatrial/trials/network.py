@@ -43,7 +43,7 @@ STRANGER_PORT = 8080
 EFFECT_SECONDS = 20.0
 """How long a policy may take to reach the node."""
 SETTLE_SECONDS = 0.5
-AT_ONCE = 1024
+AT_ONCE = 512
 """Probes at the same time: each is a process of a millisecond or two, and then waits for its answer."""
 """Between two tries whether a policy has reached the node, which sends no event."""
 
