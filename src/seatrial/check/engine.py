@@ -13,10 +13,11 @@ from typing import Protocol
 
 from seatrial.chart.objects import ChartObject
 from seatrial.check import charts, manifests, scanners
+from seatrial.check.customs import definitions, judge_custom
 from seatrial.check.dockerfiles import judge_dockerfile
 from seatrial.check.merge import merge, printable
 from seatrial.check.neighbours import Neighbours
-from seatrial.check.objects import Schemas, defined_by, undefined
+from seatrial.check.objects import Schemas
 from seatrial.check.report import Report, Waiver
 from seatrial.check.rule import Outcome
 from seatrial.check.scanners import Judged
@@ -85,6 +86,9 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         assumed = charts.assumed_namespaces(found, benches)
         outcome = charts.judge_all(found, benches, loose, schemas, neighbours)
         outcome.add(manifests.judge_all(found, loose, neighbours.beside(MANIFESTS), schemas, assumed))
+        defined = definitions([*installed, *loose.objects])
+        for form in judged:
+            outcome.found(judge_custom(form.item, form.title, form.places, defined), form.setting)
         for each in found.dockerfiles:
             outcome.found(judge_dockerfile(each, tree))
         for lint in linted:
@@ -92,7 +96,7 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
                 outcome.add(told, setting)
         outcome.add(linting.result())
         outcome.add(scanning.result())
-    outcome.notes += [*_undefined([*installed, *loose.objects]), *_left_out(found)]
+    outcome.notes += _left_out(found)
     findings, foreign = merge(outcome.seen, tree.root)
     if foreign:
         outcome.notes.append(f"{foreign} findings of hygiene in subcharts from elsewhere are left out.")
@@ -127,13 +131,6 @@ def _with(tools: Mapping[str, Future[Tool]], name: str, use: Callable[[Path], Ou
         return use(program)
     except SeatrialError as error:
         return Outcome(notes=[f"{name} judged nothing: {error}"], passing=True)
-
-
-def _undefined(objects: Sequence[ChartObject]) -> Iterator[str]:
-    kinds = sorted(undefined(objects, defined_by(objects)).items())
-    if kinds:
-        listed = ", ".join(f"{count} {kind}" for kind, count in kinds)
-        yield f"Of kinds whose definition nothing here installs, and so not judged field by field: {listed}."
 
 
 def _left_out(found: Holdings) -> Iterator[str]:

@@ -360,21 +360,3 @@ def judge_twice(shelf: Shelf, places: Places) -> Iterator[Finding]:
         key = (group_of(item.api_version), shelf.title(item))
         if counted[key] > 1 and not item.hooks and first.setdefault(key, item) is not item:
             yield TWICE.at(places.of(item, ("metadata", "name")), key[1], f"it is also defined in {first[key].template.name}")
-
-
-def defined_by(objects: Iterable[ChartObject]) -> frozenset[tuple[str, str]]:
-    """(API group, kind) of everything that custom resource definitions among these objects define."""
-    return frozenset(
-        (text(item.raw, "spec", "group"), text(item.raw, "spec", "names", "kind"))
-        for item in objects
-        if item.kind == "CustomResourceDefinition"
-    )
-
-
-def undefined(objects: Iterable[ChartObject], defined: frozenset[tuple[str, str]]) -> Counter[str]:
-    """``Kind (group)`` -> how many objects are of a kind that neither Kubernetes has nor anything defines here."""
-    return Counter(
-        f"{item.kind} ({group_of(item.api_version)})"
-        for item in objects
-        if group_of(item.api_version) not in BUILT_IN and (group_of(item.api_version), item.kind) not in defined
-    )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from seatrial.check import dockerfiles, manifests, objects, rendering, subcharts, valuesfiles, valuesread
+from seatrial.check import customs, dockerfiles, manifests, objects, rendering, subcharts, valuesfiles, valuesread
 from seatrial.check.rule import Told
 from seatrial.errors import ConfigError, ExitCode, Place
 from seatrial.wiring.finding import Group
@@ -22,7 +22,7 @@ FAMILIES: tuple[tuple[str, tuple[Told, ...]], ...] = (
     ("Between files", WIRING),
     ("Charts", (*rendering.RULES, *subcharts.RULES)),
     ("Values", (*valuesfiles.RULES, *valuesread.RULES)),
-    ("Kubernetes objects", objects.RULES),
+    ("Kubernetes objects", (*objects.RULES, *customs.RULES)),
     ("Manifests", manifests.RULES),
     ("Dockerfiles", dockerfiles.RULES),
 )

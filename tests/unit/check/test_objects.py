@@ -7,7 +7,7 @@ import pytest
 
 from seatrial.chart.objects import ChartObject, parse
 from seatrial.check.apis import before, gone
-from seatrial.check.objects import Schemas, defined_by, judge_object, judge_twice, undefined
+from seatrial.check.objects import Schemas, judge_object, judge_twice
 from seatrial.wiring.given import Rendering
 from seatrial.wiring.places import Places
 from seatrial.wiring.shelf import Shelf
@@ -116,16 +116,6 @@ def test_deep_nesting_is_one_sentence(item: Callable[[str], ChartObject]):
         f"schema: {{openAPIV3Schema: {deep}}}}}]}}\n"
     )
     assert all("Traceback" not in line for line in judged(item(crd)))
-
-
-def test_kinds_that_nothing_defines_are_counted():
-    things = parse(
-        "apiVersion: a.io/v1\nkind: A\n---\napiVersion: a.io/v1\nkind: A\n---\napiVersion: b.io/v1\nkind: B\n---\n"
-        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec: {group: b.io, names: {kind: B}}\n---\n"
-        "apiVersion: v1\nkind: Pod\n",
-        chart=Path("x"),
-    )
-    assert undefined(things, defined_by(things)) == {"A (a.io)": 2}
 
 
 def test_nothing_is_there_twice():
