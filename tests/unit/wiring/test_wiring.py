@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.chart.objects import parse
 from seatrial.check.registry import explain, page
 from seatrial.criteria import load_catalogue
 from seatrial.errors import ConfigError, Place
 from seatrial.wiring.finding import Finding, Group
+from seatrial.wiring.given import Rendering
 from seatrial.wiring.graph import Miss, Relation
 from seatrial.wiring.judge import Wiring
 from seatrial.wiring.rules import RULES
@@ -97,3 +99,18 @@ def test_rules_tell_everything_about_themselves() -> None:
 def test_an_unknown_rule_is_refused_with_the_choice() -> None:
     with pytest.raises(ConfigError, match=r"there is no rule W-NOTHING\. W-NP-NOTHING or W-PDB-NOTHING may be meant"):
         explain("W-NOTHING")
+
+
+@pytest.mark.parametrize(("port", "told"), [(80, []), (3000, ["path / leads to web:3000, but that Service has port 80"])])
+def test_an_ingress_without_a_namespace_meets_the_service_of_a_chart(
+    port: int, told: list[str], wire: Callable[..., Wiring]
+) -> None:
+    text = (
+        "# Source: shop/ingress.yaml\nkind: Ingress\napiVersion: networking.k8s.io/v1\nmetadata: {name: shop}\n"
+        f"spec: {{rules: [{{http: {{paths: [{{path: /, backend: {{service: {{name: web, port: {{number: {port}}}}}}}}}]}}}}]}}\n---\n"
+        "# Source: shop/service.yaml\nkind: Service\napiVersion: v1\nmetadata: {name: web, namespace: application}\n"
+        "spec: {ports: [{port: 80}]}\n"
+    )
+    objects = parse(text, chart=Path("shop"))
+    wiring = wire("", rendering=Rendering("", "default", objects), second=None, assumed=frozenset({"application"}))
+    assert [finding.what for finding in wiring.findings if finding.id == "W-INGRESS-BACKEND"] == told

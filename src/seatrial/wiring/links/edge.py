@@ -9,6 +9,7 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.workloads import KeyPath, annotations_of
 from seatrial.wiring.graph import Edge, Graph, Miss, Node, Relation, Sort
 from seatrial.wiring.reading import mapping, mappings, number, text
+from seatrial.wiring.services import Service
 
 _ACTION = "alb.ingress.kubernetes.io/actions."
 _BY_ANNOTATION = "use-annotation"
@@ -66,7 +67,7 @@ def routes(graph: Graph) -> Iterator[Edge]:
 def _route(graph: Graph, path: IngressPath) -> Edge:
     source = Node(Sort.PATH, f"{graph.shelf.title(path.item)} path {path.host}{path.path}")
     namespace = graph.shelf.namespace(path.item)
-    service = graph.names.find(namespace, path.service)
+    service = graph.names.find(namespace, path.service) or _wherever(graph, path)
     where = (*path.where, "service")
     if service is None:
         other = graph.shelf.elsewhere("Service", path.service)
@@ -82,6 +83,14 @@ def _route(graph: Graph, path: IngressPath) -> Edge:
         return Edge(Relation.ROUTES, source, None, wanted, path.item, (*where, "port", field), Miss.PORT, offers)
     target = graph.port_node(graph.object_node(service.item), path.port)
     return Edge(Relation.ROUTES, source, target, wanted, path.item, where)
+
+
+def _wherever(graph: Graph, path: IngressPath) -> Service | None:
+    """The Service of a chart that is put wherever a manifest without a namespace is put, too."""
+    if not graph.shelf.loose or path.item.namespace:
+        return None
+    named = [each for each in graph.services if each.name == path.service and each.namespace in graph.given.assumed]
+    return named[0] if len(named) == 1 else None
 
 
 def _operator(graph: Graph, namespace: str) -> str:
