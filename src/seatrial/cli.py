@@ -50,8 +50,16 @@ def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with the exit code for a bad argument; argparse's own 2 is that of an interrupted run here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USAGE, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="seatrial", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = _Parser(prog="seatrial", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--version", action="version", version=f"seatrial {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
