@@ -46,7 +46,18 @@ UNLOCKED = Rule(
     "Run `helm dependency update` and commit Chart.lock.",
     "M3-CHART-03",
 )
-RULES = (MISSING, UNLOCKED)
+TWICE = Rule(
+    "C-SUBCHART-TWICE",
+    Group.WILL_BREAK,
+    "No subchart is in charts/ twice",
+    "A folder and an archive of the same subchart: mostly the archive that `helm dependency update` made of the folder, and that "
+    "nobody made again since.",
+    "Helm renders of each template now the one, now the other: an install may bring back what was mended.",
+    "# charts/: redis/, redis-1.0.0.tgz",
+    "Remove the archive, or the folder.",
+    "M3-CHART-03",
+)
+RULES = (MISSING, UNLOCKED, TWICE)
 _UNREACHED = re.compile(
     r"no such host|connection refused|i/o timeout|no route to host|network is unreachable|context deadline exceeded|Forbidden|"
     r"server misbehaving|TLS handshake timeout|proxyconnect|certificate signed by unknown authority|Too Many Requests|"
@@ -89,9 +100,18 @@ def complete(program: Path, chart: FoundChart, scratch: Path) -> Completed:
         outcome.found(
             [UNLOCKED.at(Place(chart.folder / CHART, remote[0].line), f"chart {chart.name}", f"no Chart.lock pins {names}")]
         )
-    if not chart.missing:
-        return Completed(chart.folder, {}, outcome)
     folder = scratch / chart.folder.name
+    archives = _twice(chart)
+    if archives:
+        listed = ", ".join(path.name for path in archives)
+        what = f"charts/ holds {listed} beside {'a folder' if len(archives) == 1 else 'folders'} of the same chart"
+        outcome.found([TWICE.at(Place(chart.folder / CHART, 1), f"chart {chart.name}", what)])
+    if not chart.missing and (not archives or not _copy(chart, folder)):
+        return Completed(chart.folder, {}, outcome)
+    if not chart.missing:
+        for path in archives:  # what people edit is the folder
+            (folder / path.relative_to(chart.folder)).unlink(missing_ok=True)
+        return Completed(folder, {folder: chart.folder}, outcome)
     if not _copy(chart, folder):
         outcome.found([_missing(chart, chart.missing, f"and the chart is larger than {MAX_COPY} bytes")])
         return Completed(chart.folder, {}, outcome)
@@ -116,6 +136,13 @@ def complete(program: Path, chart: FoundChart, scratch: Path) -> Completed:
     if fetched:
         outcome.notes.append(f"chart {chart.name}: {fetched} came from the repository that Chart.yaml names.")
     return Completed(folder, homes, outcome, tuple(left))
+
+
+def _twice(chart: FoundChart) -> list[Path]:
+    """Archives of subcharts that lie in ``charts/`` as folders, too."""
+    folders = {path.parent.name for path in (chart.folder / "charts").glob(f"*/{CHART}")}
+    archives = sorted((chart.folder / "charts").glob("*.tgz"))
+    return [path for path in archives if re.sub(r"-v?\d+\.\d+.*$", "", path.name) in folders]
 
 
 def _forget(folder: Path, names: Set[str]) -> None:

@@ -49,6 +49,18 @@ def test_a_chart_beside_is_copied_with_its_own(completed: Callable[..., Complete
     assert said(found) == []
 
 
+def test_of_a_subchart_that_is_there_twice_the_folder_is_taken(completed: Callable[..., Completed]):
+    files = {
+        "shop/charts/api/Chart.yaml": CHART.format(name="api"),
+        "shop/charts/api-1.0.0.tgz": "old",
+        "shop/charts/db-2.0.0.tgz": "x",
+    }
+    found = completed("[]", **files)
+    assert [path.name for path in sorted((found.folder / "charts").iterdir())] == ["api", "db-2.0.0.tgz"]
+    assert [home.name for home in found.homes.values()] == ["shop"]
+    assert said(found) == ["1 C-SUBCHART-TWICE charts/ holds api-1.0.0.tgz beside a folder of the same chart"]
+
+
 def test_charts_that_lead_in_a_circle_are_cut_off(completed: Callable[..., Completed]):
     found = completed(
         "[{name: api, repository: 'file://../api'}]",
