@@ -109,8 +109,8 @@ def complete(program: Path, chart: FoundChart, scratch: Path) -> Completed:
     if not chart.missing and (not archives or not _copy(chart, folder)):
         return Completed(chart.folder, {}, outcome)
     if not chart.missing:
-        for path in archives:  # what people edit is the folder
-            (folder / path.relative_to(chart.folder)).unlink(missing_ok=True)
+        for archive in archives:  # what people edit is the folder
+            (folder / archive.relative_to(chart.folder)).unlink(missing_ok=True)
         return Completed(folder, {folder: chart.folder}, outcome)
     if not _copy(chart, folder):
         outcome.found([_missing(chart, chart.missing, f"and the chart is larger than {MAX_COPY} bytes")])

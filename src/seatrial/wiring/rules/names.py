@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,7 +147,7 @@ def reference(graph: Graph) -> Iterator[Hit]:
     if second is None or graph.shelf.loose:
         return
     twins = _twins(graph.given.rendering, second)
-    moved = [item for item, twin in twins.items() if item.name != twin.name]
+    moved = {(item.kind, item.name) for item, twin in twins.items() if item.name != twin.name}
     told: dict[tuple[ChartObject, KeyPath], str] = {}
     for edge in (edge for edges in graph.edges.values() for edge in edges if edge.target is not None and edge.place is None):
         other = twins.get(edge.item)
@@ -183,13 +183,13 @@ def _twins(first: Rendering, second: Rendering) -> Mapping[ChartObject, ChartObj
     return {item: twin for key in same for item, twin in zip(one[key], other[key], strict=True)}
 
 
-def _called(edge: Edge, moved: Sequence[ChartObject]) -> str:
-    """The object that a reference names, where another release calls it otherwise; empty for all others."""
+def _called(edge: Edge, moved: Set[tuple[str, str]]) -> str:
+    """The object that a reference names, where it is one of these, by kind and name; empty for all others."""
     words = set(re.split(r"[\s:]+", edge.wanted))
     hosts = {word.partition(".")[0] for word in words}
     by_host = edge.relation in (Relation.CALLS, Relation.ROUTES, Relation.SHOWS)
-    kinds = ("Service",) if by_host else (edge.wanted.partition(" ")[0],)
-    return next((item.name for item in moved if item.kind in kinds and item.name in words | hosts), "")
+    kind = "Service" if by_host else edge.wanted.partition(" ")[0]
+    return next((name for name in sorted(words | hosts) if (kind, name) in moved), "")
 
 
 @rule(
