@@ -55,7 +55,6 @@ class Holdings:
         """Dockerfile -> what its pages call on the machine that they are looked at on."""
         return all_page_calls(self.dockerfiles, self.tree)
 
-
     @cached_property
     def passed(self) -> Mapping[Path, tuple[Passed, ...]]:
         """Dockerfile -> where the nginx of its image passes requests on to."""
