@@ -24,6 +24,8 @@ KEPT = ("securityContext", "volumes", "serviceAccountName", "imagePullSecrets")
 """What a container needs of its pod."""
 PROBE_GRACE = "terminationGracePeriodSeconds"
 """Of a pod, and of a liveness or startup probe that has one of its own; a readiness probe must not have it."""
+SMALL = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}}
+"""Of a helper that asks one question at a time, whose answer's time does not count: quotas are small."""
 READY_SECONDS = 90.0
 FORWARD_SECONDS = 20.0
 LOOK_SECONDS = 0.1
@@ -80,7 +82,9 @@ def watched_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any
     pod = pod_of_copy(name, spec, container, {})
     copied = pod["spec"]["containers"][-1]
     pod["spec"] |= {"restartPolicy": "Always", PROBE_GRACE: grace}
-    if not helper:
+    if helper:
+        pod["spec"]["containers"][0]["resources"] = SMALL
+    else:
         pod["spec"]["containers"] = [copied]
     for kind in ("startupProbe", "livenessProbe"):
         if container.get(kind) is not None:

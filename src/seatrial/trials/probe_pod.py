@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from seatrial.cluster.images import AGNHOST
 from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError, SeatrialError
-from seatrial.tools.kube import Kube, Object
+from seatrial.tools.kube import ApiError, Kube, Object
 from seatrial.trials.live import HELPER
 
 NEVER_READY = "seatrial.dev/never"
@@ -28,6 +29,8 @@ NEVER_READY = "seatrial.dev/never"
 START_SECONDS = 60.0
 WAY_SECONDS, WAY_LOOK_SECONDS = 15.0, 0.5
 """How long the policies may take to let a new pod through, and how often is looked: the node sends no event of it."""
+ROOM_SECONDS, ROOM_LOOK_SECONDS = 120.0, 1.0
+"""How long a helper pod may wait for room in a quota, and how often it is tried: refusals are all that tells of it."""
 SLOW_ASKED_AGAIN = 4
 REACHED, DENIED, UNKNOWN = "reached", "denied", "unknown"
 TCP, UDP = "TCP", "UDP"
@@ -189,11 +192,24 @@ def helpers(kube: Kube, pods: Mapping[str, tuple[str, Object]]) -> Iterator[dict
         for namespace, pod in pods.values():
             kube.delete("Pod", pod["metadata"]["name"], namespace, grace=0)
             kube.wait_gone("Pod", pod["metadata"]["name"], namespace, timeout=START_SECONDS)
-            kube.create(pod, namespace)
+            _create(kube, pod, namespace)
         yield {key: _running(kube, namespace, pod["metadata"]["name"]) for key, (namespace, pod) in pods.items()}
     finally:
         for namespace, pod in pods.values():
             kube.delete("Pod", pod["metadata"]["name"], namespace, grace=0)
+
+
+def _create(kube: Kube, pod: Object, namespace: str) -> None:
+    """Create a pod as soon as the namespace's quota has room for it: other trials' pods are there too, and end."""
+    deadline = time.monotonic() + ROOM_SECONDS
+    while True:
+        try:
+            kube.create(pod, namespace)
+            return
+        except ApiError as error:
+            if error.status != HTTPStatus.FORBIDDEN or "exceeded quota" not in error.reason or time.monotonic() > deadline:
+                raise
+        time.sleep(ROOM_LOOK_SECONDS)
 
 
 def _running(kube: Kube, namespace: str, name: str) -> Source:

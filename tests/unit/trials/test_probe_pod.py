@@ -6,7 +6,7 @@ import pytest
 
 from seatrial import process
 from seatrial.errors import ClusterError
-from seatrial.tools.kube import ExecResult, Kube
+from seatrial.tools.kube import ApiError, ExecResult, Kube
 from seatrial.trials import probe_pod
 from seatrial.trials.probe_pod import (
     NEVER_READY,
@@ -224,3 +224,28 @@ def test_a_new_pod_waits_until_every_way_is_open_and_no_longer_than_it_may(monke
     monkeypatch.setattr(probe_pod, "WAY_SECONDS", -1.0)
     probe_pod.await_way(source, source, [("web", 80), ("api", 81)])
     assert len(asked) == 4, "time is up: the caller finds out"
+
+
+def test_a_helper_waits_for_room_in_the_quota_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_pod, "ROOM_LOOK_SECONDS", 0.0)
+
+    class Full:
+        """Refuses pods with these words, one after the other, and then takes one."""
+
+        def __init__(self, *words: str) -> None:
+            self.words = list(words)
+            self.made: list[Any] = []
+
+        def create(self, pod: Any, namespace: str) -> None:
+            if self.words:
+                raise ApiError("POST", "pods", 403, self.words.pop(0))
+            self.made.append(pod)
+
+    full = Full("exceeded quota: q, requested: limits.cpu=1", "exceeded quota: q, requested: limits.cpu=1")
+    probe_pod._create(cast(Kube, full), {"kind": "Pod"}, "n")
+    assert full.made == [{"kind": "Pod"}]
+    with pytest.raises(ApiError, match="violates PodSecurity"):
+        probe_pod._create(cast(Kube, Full("violates PodSecurity")), {}, "n")
+    monkeypatch.setattr(probe_pod, "ROOM_SECONDS", -1.0)
+    with pytest.raises(ApiError, match="exceeded quota"):
+        probe_pod._create(cast(Kube, Full("exceeded quota")), {}, "n")
