@@ -31,7 +31,7 @@ from seatrial.trials import network, probe_pod
 from seatrial.trials.probe_pod import REACHED, UNKNOWN, Reach, Source, Target
 
 PORT = 8080
-SPACES = ("bench-x", "bench-y", "bench-z")
+SPACES = ("x", "y", "z")
 SETTLE_SECONDS = 60.0
 GOAL_PODS, GOAL_SECONDS, GOAL_SPREAD = 27, 3.0, 0.2
 DENY: Object = {"podSelector": {}, "policyTypes": ["Ingress"]}
@@ -74,7 +74,9 @@ def ours(cluster: Cluster, count: int) -> dict[str, float]:
     """Probe all pairs of so many pods: seconds, probes, and how many were not as the policies say, or unknown."""
     kube = Kube(cluster.kubeconfig, cluster.context)
     load = os.getloadavg()[0]
-    for space in SPACES:
+    # never a name again that was used before: what watches policies may not have noticed that it was away
+    spaces = [f"bench-{count}-{name}" for name in SPACES]
+    for space in spaces:
         kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
         kube.wait("ServiceAccount", space, lambda known: True if "default" in known else None, what="an account", timeout=30)
         for name, spec in {"deny": DENY, "admit": ADMIT}.items():
@@ -83,17 +85,17 @@ def ours(cluster: Cluster, count: int) -> dict[str, float]:
     pods = {}
     for number in range(count):
         labels = {"kind": "even" if number % 2 == 0 else "odd"}
-        pods[f"p{number}"] = (SPACES[number % 3], probe_pod.helper_pod(f"p{number}", labels, ports=[PORT]))
+        pods[f"p{number}"] = (spaces[number % 3], probe_pod.helper_pod(f"p{number}", labels, ports=[PORT]))
     try:
         with probe_pod.helpers(kube, pods) as sources:
             targets = [(name, Target(source.address, PORT)) for name, source in sources.items()]
-            wanted = expected(kube, sources)
+            wanted = expected(kube, spaces, sources)
             settle(kube, sources, [targets[0], targets[-1]], wanted)
             began = time.monotonic()
             seen = network.probe_all(kube, sources, targets, None)
             seconds = time.monotonic() - began
     finally:
-        for space in SPACES:
+        for space in spaces:
             kube.delete("Namespace", space)
             kube.wait_gone("Namespace", space, timeout=120)
     wrong = misjudged(seen, wanted)
@@ -115,11 +117,11 @@ def misjudged(seen: Mapping[network.Cell, Reach], wanted: Mapping[tuple[str, str
     return sum(reach.outcome != UNKNOWN and (reach.outcome == REACHED) is not wanted[cell[:2]] for cell, reach in seen.items())
 
 
-def expected(kube: Kube, sources: Mapping[str, Source]) -> dict[tuple[str, str], bool]:
+def expected(kube: Kube, spaces: Sequence[str], sources: Mapping[str, Source]) -> dict[tuple[str, str], bool]:
     """From, to -> whether the policies let it through."""
-    policies = [policy for space in SPACES for policy in kube.find("NetworkPolicy", space)]
-    labels = {space: workloads.labels_of(kube.read("Namespace", space) or {}) for space in SPACES}
-    ends = {pod["metadata"]["name"]: pod_endpoint(pod) for space in SPACES for pod in kube.find("Pod", space)}
+    policies = [policy for space in spaces for policy in kube.find("NetworkPolicy", space)]
+    labels = {space: workloads.labels_of(kube.read("Namespace", space) or {}) for space in spaces}
+    ends = {pod["metadata"]["name"]: pod_endpoint(pod) for space in spaces for pod in kube.find("Pod", space)}
     return {(one, other): decide(policies, labels, ends[one], ends[other], PORT).allowed for one in sources for other in sources}
 
 
