@@ -30,6 +30,8 @@ ROOM = "192Mi"
 """Of a volume whose original has no limit of its own: a new PostgreSQL takes some 40 MiB."""
 FULL_SECONDS, STARVED_SECONDS = 10.0, 20.0
 """How long the disk is full, and CPU is short: several rounds of a probe that is asked each second."""
+LEFT_KIB = 1024
+"""What a process may have given back of a volume that has just been filled."""
 STARVED_TO, STARVED_PERIOD = 1_000, 1_000_000
 """Microseconds of CPU in each period of so many: as little as the kernel lets one ask for, a thousandth of a core."""
 LATE_SECONDS = 15.0
@@ -187,8 +189,8 @@ def _fill(running: _Copy, volumes: Sequence[str], limit: float) -> dict[str, Any
     places = [f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{name}" for name in volumes]
     try:
         done = running.world.cluster.node_exec(["/bin/sh", "-c", _FILL, "fill", *places], NODE_SECONDS)
-        left = done.stdout.split()
-        if done.returncode != 0 or left != ["0"] * len(places):
+        left = [int(word) for word in done.stdout.split() if word.isdigit()]
+        if done.returncode != 0 or len(left) != len(places) or max(left) > LEFT_KIB:
             return {**seen, "seconds": None, "unknown": f"its volumes could not be filled: {done.output.strip()[:200]}"}
         if running.database:
             seen["refused"] = _refused(running)
