@@ -125,7 +125,7 @@ FAULTS: tuple[Sabotage, ...] = (
         milestone=2,
         description="Where the Secret lacks a key the chart puts a default: everybody knows what tokens are signed with.",
         criterion="M2-CFG-03",
-        says="found a container that is Ready",
+        says="of Secret todo-app-secrets: found a container that is",  # Ready, or started and ended by its startup probe
         edits=(
             Edit(HELPERS, "{{- if not (index (default dict $found.data) .) }}", "{{- if false }}"),
             Edit(
