@@ -38,6 +38,8 @@ WIRING = miswirings.load()
 SLOW = {"M3-RENDER-04": "test_every_value_can_be_overridden"}
 """Static criteria that take longer than all others together, with their test: judged only with faults that are about them."""
 LIVE_SECONDS, SWEEP_SECONDS = 1800.0, 300.0
+REACHED = "M2-CLUSTER-02"
+"""What is judged where a cluster is wanted, and nothing else yet."""
 HEALTHY = "healthy"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".tox", "node_modules", "reports", "__pycache__", ".*_cache")
 """Of a folder that is in no git repository."""
@@ -258,6 +260,8 @@ def run_all(
     try:
         for name, criteria in judged.items():
             cluster = reuse_cluster or made
+            if changes.get(name) and not cluster:  # there has to be one before it can be changed
+                made = cluster = _run(copies[healthy], ["--keep-cluster", "--criterion", REACHED], LIVE_SECONDS).cluster
             selected = [part for criterion in sorted(criteria) for part in ("--criterion", criterion)]
             option = ["--reuse-cluster", cluster] if cluster else ["--keep-cluster"]
             try:

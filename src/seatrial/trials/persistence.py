@@ -83,7 +83,7 @@ def _outage(
         again = time.monotonic()
         kube.scale(*scaled, desired(workload))
     ready = _ask(kube, client, targets, wanted=200, limit=limits["usable"])
-    usable = _usable(kube, world, workload, again, limits["usable"] + 30)
+    usable, why = _usable(kube, world, workload, again, limits["usable"] + 30)
     return {
         "wrote": wrote,
         "before": before,
@@ -92,6 +92,7 @@ def _outage(
         "gone": round(without - began, 1),
         "lasted": round(again - without, 1),
         "usable": usable,
+        "why": why,
     }
 
 
@@ -186,13 +187,16 @@ def _ask(
     return found
 
 
-def _usable(kube: Kube, world: World, workload: Object, again: float, limit: float) -> float:
-    """Seconds until every workload is rolled out and the edge answers well."""
+def _usable(kube: Kube, world: World, workload: Object, again: float, limit: float) -> tuple[float | None, str]:
+    """Seconds until every workload is rolled out and the edge answers well; None and why, where that does not come about."""
     rest = [item for name in world.app.components if (item := live.workload_of(kube, world.app, name)) is not None]
-    steady.wait_rolled_out(kube, world.app.namespace, [workload, *rest], timeout=limit)
-    if world.app.ingress is not None:
-        edge.wait_calm(world, timeout=limit)
-    return round(time.monotonic() - again, 1)
+    try:
+        steady.wait_rolled_out(kube, world.app.namespace, [workload, *rest], timeout=limit)
+        if world.app.ingress is not None:
+            edge.wait_calm(world, timeout=limit)
+    except ClusterError as error:
+        return None, error.message
+    return round(time.monotonic() - again, 1), ""
 
 
 def judge_persistence(seen: Mapping[str, Any]) -> Verdict:
@@ -203,10 +207,9 @@ def judge_persistence(seen: Mapping[str, Any]) -> Verdict:
     if before["claims"] != after["claims"] or not after["claims"]:
         found = f"claim {after['claims'] or 'none'}"
         faults.append(Fault("database", found, f"the same claim {before['claims']}", "Use a volumeClaimTemplate"))
-    if seen["usable"] > limits["usable"]:
-        faults.append(
-            Fault("application", f"usable after {seen['usable']} s", f"within {limits['usable']:g} s", "See which pod came last")
-        )
+    if seen["usable"] is None or seen["usable"] > limits["usable"]:
+        found = f"not usable again: {seen['why']}" if seen["usable"] is None else f"usable after {seen['usable']} s"
+        faults.append(Fault("application", found, f"within {limits['usable']:g} s", "See which pod came last"))
     unknown = []
     if not seen["wrote"]:
         unknown.append("seatrial.yaml names no writing exchange under ingress, so no record was made through the application")

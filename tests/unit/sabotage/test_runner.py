@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from seatrial.journal import Journal
 from seatrial.sabotage import forks, runner
-from seatrial.sabotage.model import Edit, Sabotage, SabotageError
+from seatrial.sabotage.model import Edit, Sabotage, SabotageError, Upset
 from seatrial.sabotage.runner import Result, find, read_run, run_all
 from seatrial.verdict import Outcome, Verdict, blocked, failed, inconclusive, passed
 
@@ -137,6 +139,28 @@ def test_faults_of_a_round_are_judged_once_on_their_copy_and_a_known_healthy_run
     }
     criteria = [part for name in ("A-A-01", "A-A-02", "A-A-03", "A-A-04") for part in ("--criterion", name)]
     assert calls == [["ill", "--keep-cluster", *criteria]]
+
+
+def test_a_cluster_that_is_to_be_changed_is_brought_up_first(monkeypatch: pytest.MonkeyPatch):
+    calls: list[list[str]] = []
+    changed: list[str] = []
+
+    def run(copy: Path, arguments: list[str], timeout: float) -> Result:
+        calls.append([copy.name, *arguments[:2]])
+        return Result({}, 1.0, "seatrial-r")
+
+    @contextmanager
+    def upset(cluster: str, changes: Sequence[Upset]) -> Iterator[None]:
+        changed.extend(f"{cluster}: {change.kind}" for change in changes)
+        yield
+
+    monkeypatch.setattr(runner, "_run", run)
+    monkeypatch.setattr(runner, "upset", upset)
+    monkeypatch.setattr(runner, "_seatrial", lambda arguments, timeout: None)
+    fault = dataclasses.replace(FAULT, live=True, upsets=(Upset("Node", ("ghost",), {}),))
+    run_all({"healthy-live": Path("well"), fault.name: Path("ill")}, [fault], None, {"healthy-live": HEALTHY})
+    assert calls == [["well", "--keep-cluster", "--criterion"], ["ill", "--reuse-cluster", "seatrial-r"]]
+    assert changed == ["seatrial-r: Node"]
 
 
 def healthy_run(folder: Path, *, cluster: bool = True, **said: str | None) -> Path:

@@ -40,6 +40,8 @@ def test_another_claim_fails(recorded: Recorded) -> None:
 
 def test_late_recovery_fails(recorded: Recorded) -> None:
     assert "usable after 130" in judge_persistence({**recorded("outage"), "usable": 130.0}).reason
+    never = {**recorded("outage"), "usable": None, "why": "0 of 2 ready"}
+    assert "not usable again: 0 of 2 ready, wanted within 120 s" in judge_persistence(never).reason
 
 
 def test_without_a_record_or_another_pod_nothing_is_shown(recorded: Recorded) -> None:

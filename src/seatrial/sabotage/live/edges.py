@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from seatrial.sabotage.live.cold_start import COLD_START
-from seatrial.sabotage.live.places import APP, BACKEND_BUDGET, BACKEND_SCALER, CHART, HELPERS, INGRESS, POLICIES
+from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_BUDGET, BACKEND_SCALER, CHART, HELPERS, INGRESS, POLICIES
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="restarted-for-the-database",
+        milestone=2,
+        description="Liveness asks what readiness asks: a database that is away has every backend restarted, again and again.",
+        criterion="M2-PROBE-04",
+        says="found restarts 0 -> 1, wanted 0 restarts",
+        edits=(
+            Edit(
+                BACKEND,
+                '{{- include "todo-app.httpProbe" .Values.backend.probes.liveness | nindent 12 }}',
+                "httpGet: {path: /ready, port: http}\n            periodSeconds: 10\n            timeoutSeconds: 4",
+            ),
+        ),
+        consequences=("M2-HEALTH-02",),
+        beside=("M2-SVC-02", "M2-HEALTH-01", "M2-HEALTH-02", "M2-PROBE-03"),
+    ),
     Sabotage(
         name="password-under-another-name",
         milestone=2,

@@ -39,22 +39,6 @@ FAULTS: tuple[Sabotage, ...] = (
         beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01"),
     ),
     Sabotage(
-        name="restarted-for-the-database",
-        milestone=2,
-        description="Liveness asks what readiness asks: a database that is away has every backend restarted, again and again.",
-        criterion="M2-PROBE-04",
-        says="found restarts 0 -> 1, wanted 0 restarts",
-        edits=(
-            Edit(
-                BACKEND,
-                '{{- include "todo-app.httpProbe" .Values.backend.probes.liveness | nindent 12 }}',
-                "httpGet: {path: /ready, port: http}\n            periodSeconds: 10\n            timeoutSeconds: 4",
-            ),
-        ),
-        consequences=("M2-HEALTH-02",),
-        beside=("M2-SVC-02", "M2-HEALTH-01"),
-    ),
-    Sabotage(
         name="more-than-the-node-holds",
         milestone=2,
         description="The autoscaler may ask for more backends than the node can hold: under load they stay Pending.",
