@@ -227,7 +227,7 @@ def sweep(*, kept: str | None) -> list[str]:
     try:
         lease = connect(toolchain, say=lambda text: None)
         try:
-            docker, home = Docker(lease.engine), Home(toolchain.cache / "minikube")
+            docker, home = Docker(lease.engine), Home.below(toolchain.cache)
             lines = sweep_profiles(docker, home)
             if kept:
                 home.facts(kept)  # raises where there is no such cluster

@@ -576,4 +576,4 @@ def _docker(request: ClusterRequest) -> Docker:
 
 
 def _home(request: ClusterRequest) -> Home:
-    return Home(request.cache / "minikube")
+    return Home.below(request.cache)

@@ -51,6 +51,11 @@ class Home:
 
     root: Path
 
+    @classmethod
+    def below(cls, cache: Path) -> Home:
+        """The one in seatrial's cache."""
+        return cls(cache / "minikube")
+
     def folders(self, profile: str) -> list[Path]:
         return [
             folder for folder in (self._profiles / profile, self.root / ".minikube" / "machines" / profile) if folder.exists()

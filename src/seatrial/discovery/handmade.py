@@ -63,10 +63,19 @@ def _made(text: str) -> Iterator[tuple[str, str]]:
                     yield _KINDS[match["kind"].lower()], f"{match['name']}{begun}"
 
 
+def set_once(assignment: re.Pattern[str], text: str) -> Mapping[str, str]:
+    """The variables that a script sets once and for all.
+
+    Args:
+        assignment: with the groups ``name`` and ``value``.
+    """
+    values: dict[str, set[str]] = {}
+    for match in assignment.finditer(text):
+        values.setdefault(match["name"], set()).add(match["value"])
+    return {name: each.pop() for name, each in values.items() if len(each) == 1}
+
+
 def _filled_in(text: str) -> str:
     """A script with the variables that it sets itself, once and for all."""
-    values: dict[str, set[str]] = {}
-    for match in _ASSIGNED.finditer(text):
-        values.setdefault(match["name"], set()).add(match["value"])
-    known = {name: each.pop() for name, each in values.items() if len(each) == 1}
+    known = set_once(_ASSIGNED, text)
     return _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), text) if known else text

@@ -18,7 +18,7 @@ import yaml
 
 from seatrial.chart.yamlstream import StreamError, read, walk
 from seatrial.discovery.charts import FoundChart
-from seatrial.discovery.handmade import documents
+from seatrial.discovery.handmade import documents, set_once
 from seatrial.discovery.tree import Tree, text_of
 
 Key = tuple[str, ...]
@@ -114,7 +114,7 @@ def _by_helm(tree: Tree, charts: Sequence[FoundChart]) -> Iterator[Install]:
 
 def _commands(text: str, folder: PurePosixPath, tree: Tree, charts: Sequence[FoundChart]) -> Iterator[Install]:
     joined = _EXPRESSION.sub("$X", _CONTINUED.sub(" ", text))
-    variables = _variables(joined)
+    variables = set_once(_ASSIGNED, joined)
     moves = [(match.start(), match["to"]) for match in _CD.finditer(joined)]
     for match in _COMMAND.finditer(joined):
         words = _words(_filled_in(match["rest"].partition("`")[0], variables))
@@ -135,14 +135,6 @@ def _commands(text: str, folder: PurePosixPath, tree: Tree, charts: Sequence[Fou
             tuple(found for file in values if (found := _file(file, base, tree)) is not None),
             tuple(given),
         )
-
-
-def _variables(text: str) -> Mapping[str, str]:
-    """What a script sets once and for all."""
-    found: dict[str, set[str]] = {}
-    for match in _ASSIGNED.finditer(text):
-        found.setdefault(match["name"], set()).add(match["value"])
-    return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
 
 def _filled_in(text: str, variables: Mapping[str, str]) -> str:

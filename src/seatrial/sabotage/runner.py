@@ -261,13 +261,11 @@ def run_all(
         for name, criteria in judged.items():
             cluster = reuse_cluster or made
             if changes.get(name) and not cluster:  # there has to be one before it can be changed
-                wanted = [part for criterion in STANDS for part in ("--criterion", criterion)]
-                made = cluster = _run(copies[healthy], ["--keep-cluster", *wanted], LIVE_SECONDS).cluster
-            selected = [part for criterion in sorted(criteria) for part in ("--criterion", criterion)]
+                made = cluster = _run(copies[healthy], ["--keep-cluster", *_only(STANDS)], LIVE_SECONDS).cluster
             option = ["--reuse-cluster", cluster] if cluster else ["--keep-cluster"]
             try:
                 with upset(cluster, changes.get(name, ())):
-                    results[name] = _run(copies[name], [*option, *selected], LIVE_SECONDS)
+                    results[name] = _run(copies[name], [*option, *_only(sorted(criteria))], LIVE_SECONDS)
             except SeatrialError as error:
                 results[name] = Result({}, 0.0, trouble=f"the cluster could not be changed, or not be changed back: {error}")
             made = made or ("" if reuse_cluster else results[name].cluster)
@@ -277,6 +275,11 @@ def run_all(
         if made:
             _seatrial(["sweep", "--kept", made], SWEEP_SECONDS)
     return results
+
+
+def _only(criteria: Iterable[str]) -> list[str]:
+    """Arguments of ``seatrial run`` for these criteria alone."""
+    return [part for criterion in criteria for part in ("--criterion", criterion)]
 
 
 def _run_static(faults: Mapping[str, Sabotage], copies: Mapping[str, Path]) -> dict[str, Result]:

@@ -26,7 +26,7 @@ def upset(cluster: str, changes: Sequence[Upset]) -> Iterator[None]:
     if not changes:
         yield
         return
-    home = Home(cache_path() / "minikube")
+    home = Home.below(cache_path())
     home.facts(cluster)  # raises where there is no such cluster
     kube = Kube(home.kubeconfig(cluster), cluster)
     with ExitStack() as taken_back:

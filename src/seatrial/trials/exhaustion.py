@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Object
 from seatrial.trials import copies, live, probe_pod
 from seatrial.trials.database import Database
+from seatrial.trials.healing import ready_limit
 from seatrial.trials.restarts import serving
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
@@ -135,7 +136,7 @@ def observe_exhaustion(world: World) -> dict[str, Any]:
     names = [*serving(app), *([app.data.component] if app.data is not None else ())]
 
     def look(name: str) -> dict[str, Any]:
-        limit = float(world.limit("M5-HEAL-01", "database_ready" if app.components[name].role == "database" else "ready"))
+        limit = ready_limit(world, name)
         try:
             return {"component": name, "limit": limit, **_exhausted(world, name, limit)}
         except SeatrialError as error:
@@ -157,10 +158,8 @@ def _exhausted(world: World, component: str, limit: float) -> dict[str, Any]:
         running = _Copy(world, component, sources["copy"], container["name"], health, database)
         if why := running.ails():
             raise ClusterError(f"a copy of container {container['name']} does not serve by itself: {why}")
-        tried: list[Callable[[], dict[str, Any]]] = [lambda: _starve(running, limit)]
-        if volumes:
-            tried.insert(0, lambda: _fill(running, volumes, limit))
-        return {"volumes": volumes, "falls": [fall() for fall in tried]}
+        filled = [_fill(running, volumes, limit)] if volumes else []
+        return {"volumes": volumes, "falls": [*filled, _starve(running, limit)]}
 
 
 def bounded(pod: Object) -> tuple[Object, list[str]]:
@@ -216,7 +215,7 @@ def _refused(running: _Copy) -> str:
 def _starve(running: _Copy, limit: float) -> dict[str, Any]:
     """Leave a copy next to no CPU for a while."""
     statuses = running.pod()["status"]["containerStatuses"]
-    identity = next(entry["containerID"].rpartition("/")[2] for entry in statuses if entry["name"] == running.container)
+    identity = next(live.container_id(entry) for entry in statuses if entry["name"] == running.container)
     argv = ["/bin/sh", "-c", _STARVE, "starve", identity, str(STARVED_TO), str(STARVED_PERIOD), f"{STARVED_SECONDS:g}"]
     with ThreadPoolExecutor(1) as pool:
         starving = pool.submit(running.world.cluster.node_exec, argv, NODE_SECONDS)

@@ -53,11 +53,17 @@ def observe_healing(world: World) -> dict[str, Any]:
     return {**seen, "picture": world.artefact("recovery.svg", recovery.draw(seen))}
 
 
+def ready_limit(world: World, component: str) -> float:
+    """Seconds after which a component has to serve again."""
+    role = world.app.components[component].role
+    return float(world.limit("M5-HEAL-01", "database_ready" if role == "database" else "ready"))
+
+
 def _fell(world: World, component: str, clock: Clock) -> dict[str, Any]:
     """Take one pod away and kill another's main process, one after the other."""
     kube, app = world.kube, world.app
     role = app.components[component].role
-    limit = float(world.limit("M5-HEAL-01", "database_ready" if role == "database" else "ready"))
+    limit = ready_limit(world, component)
     pods = live.ready_pods(kube, app, component)
     falls = [_delete(kube, app, component, pods, limit, clock)] if pods else []
     if falls and falls[0]["seconds"] is not None:

@@ -98,7 +98,7 @@ def _containers(world: World) -> list[dict[str, Any]]:
                 limit = wanted.get(status["name"])
                 seen = {"pod": pod["metadata"]["name"], "container": status["name"]}
                 found.append({**seen, "memory": limit and limit.memory, "cpu": limit and limit.cpu})
-                ids[seen["pod"], seen["container"]] = str(status.get("containerID", "")).rpartition("/")[2]
+                ids[seen["pod"], seen["container"]] = live.container_id(status)
     done = world.cluster.node_exec(["/bin/sh", "-c", _MAXIMA, "maxima", *filter(None, ids.values())], NODE_SECONDS)
     told = maxima(done.stdout)
     unknown = {"unknown": f"the node does not tell its cgroup: {done.stderr.strip()[:200]}"}

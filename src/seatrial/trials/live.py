@@ -59,6 +59,11 @@ def component_of(app: App, item: Mapping[str, Any]) -> str | None:
     return next((name for name in app.components if app.labels(name).items() <= labels.items()), None)
 
 
+def container_id(status: Mapping[str, Any]) -> str:
+    """A container's id on its node, of its status in the pod; empty where it has not started."""
+    return str(status.get("containerID", "")).rpartition("/")[2]
+
+
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether the pod's Ready condition is true and it is not on its way out."""
     return not pod["metadata"].get("deletionTimestamp") and pod_ready(pod)

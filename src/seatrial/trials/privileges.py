@@ -99,7 +99,7 @@ def processes(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "pod": pod["metadata"]["name"],
             "container": entry["name"],
-            "id": str(entry.get("containerID", "")).rpartition("/")[2],
+            "id": live.container_id(entry),
             "error": f"its runtime class is {runtime}, whose processes the node need not see" if runtime else "",
         }
         for entry in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]

@@ -21,7 +21,7 @@ from seatrial.cluster.images import AGNHOST
 from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import ApiError, Kube, Object
-from seatrial.trials.live import HELPER
+from seatrial.trials.live import HELPER, container_id
 
 NEVER_READY = "seatrial.dev/never"
 """Readiness gate that nobody sets: the pod has the labels of a component, and no Service ever sends it traffic."""
@@ -280,7 +280,7 @@ def detach(cluster: Cluster, kube: Kube, sources: Sequence[Source]) -> list[str]
             pod = kube.read("Pod", source.pod, source.namespace) or {}
             identity = next(
                 (
-                    entry.get("containerID", "").rpartition("/")[2]
+                    container_id(entry)
                     for entry in pod.get("status", {}).get("ephemeralContainerStatuses") or []
                     if entry["name"] == source.container and "running" in entry.get("state", {})
                 ),

@@ -37,9 +37,7 @@ def container_pid(cluster: Cluster, pod: Mapping[str, Any], container: str) -> i
     Raises:
         ClusterError: the node does not say.
     """
-    identity = next(
-        entry["containerID"].rpartition("/")[2] for entry in pod["status"]["containerStatuses"] if entry["name"] == container
-    )
+    identity = next(live.container_id(entry) for entry in pod["status"]["containerStatuses"] if entry["name"] == container)
     done = cluster.node_exec([*CRICTL, "inspect", "--output=go-template", "--template={{.info.pid}}", identity], 30)
     if done.returncode != 0 or not done.stdout.strip().isdigit():
         raise ClusterError(
