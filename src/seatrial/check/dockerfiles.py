@@ -18,7 +18,8 @@ from seatrial.images.content import SECRETS
 from seatrial.images.dockerfile import Dockerfile, Instruction, Stage
 from seatrial.wiring.finding import Finding, Group
 from seatrial.wiring.imagenames import parse_image
-from seatrial.wiring.recipes import recipe
+from seatrial.wiring.recipes import recipe, told_ports
+from seatrial.wiring.rule import either
 
 PARSE = Rule(
     "D-PARSE",
@@ -119,6 +120,17 @@ ROOT = Rule(
     "Add `USER 1001` to the last stage; a number, so that Kubernetes can see that it is not root.",
     "M1-IMG-04",
 )
+EXPOSE = Rule(
+    "D-EXPOSE",
+    Group.HYGIENE,
+    "EXPOSE names the port that the program takes",
+    "EXPOSE opens nothing: it only says where the program listens. The command or PORT decides, and one was changed without the "
+    "other.",
+    "Whoever goes by EXPOSE (docker run -P, a proxy, who writes the chart) asks where nobody listens.",
+    'EXPOSE 3000\nCMD ["uvicorn", "app:app", "--port", "8000"]',
+    "Make EXPOSE and the program's port one number.",
+    "M1-PORT-01",
+)
 HEALTHCHECK = Rule(
     "D-HEALTHCHECK",
     Group.HYGIENE,
@@ -157,8 +169,8 @@ EXECUTABLE = Rule(
     "Run `git update-index --chmod=+x` on it, or COPY --chmod=755.",
 )
 RULES = (
-    PARSE, COPY_MISSING, COPY_IGNORED, COPY_BUILT, LOCK, SECRET_FILE, SECRET_VALUE, SECRET_ARG, CONTEXT, ROOT, HEALTHCHECK, TAG,
-    LINE_ENDS, EXECUTABLE,
+    PARSE, COPY_MISSING, COPY_IGNORED, COPY_BUILT, LOCK, SECRET_FILE, SECRET_VALUE, SECRET_ARG, CONTEXT, ROOT, EXPOSE,
+    HEALTHCHECK, TAG, LINE_ENDS, EXECUTABLE,
 )  # fmt: skip
 
 _OUTPUT = frozenset({"dist", "build", "target", "out", "bin", "publish", "release", ".output", "artifacts", "public/build"})
@@ -185,6 +197,13 @@ _ENV_FILE = re.compile(r"\.env(?:\..+)?|.+\.env")
 _KEY_FILE = re.compile(r".+\.(?:pem|key|p12|pfx|jks)|id_(?:rsa|ed25519|ecdsa)|\.npmrc|\.netrc|credentials\.json")
 _SETTING = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=\s*[\"']?([^\"'\n#]*)", re.MULTILINE)
 _NON_ROOT_BASE = re.compile(r"nonroot|non-root|unprivileged|rootless|bitnami/")
+_SERVER = re.compile(
+    r"(?:^|[\s/])(?:uvicorn|gunicorn|hypercorn|granian|daphne|waitress-serve|flask|fastapi|streamlit|python3?|node|npm|npx|yarn|pnpm|"
+    r"next|nuxt|vite|serve|http-server|ng|php|rails|puma|bundle|java)(?=\s|$)"
+)
+"""Programs whose port an option of their command says."""
+_IN_FRONT = re.compile(r"nginx|apache2|[-:]apache|httpd|caddy|haproxy|traefik|envoy|supervisor|s6-|runit|\bpm2\b", re.IGNORECASE)
+"""What may listen beside the program, at the port that EXPOSE names, or start several."""
 _SCRIPT = re.compile(r".+\.(?:sh|bash)|[\w-]*entry-?point[\w-]*", re.IGNORECASE)
 
 
@@ -238,7 +257,7 @@ def judge_dockerfile(found: FoundDockerfile, tree: Tree) -> Iterator[Finding]:
         yield PARSE.at(place, f"Dockerfile {tree.name(found.path)}", found.trouble.message, mend=found.trouble.todo)
         return
     kitchen = Kitchen(found, found.parsed, tree, found.ignored())
-    for judge in (_copies, _locks, _secret_files, _secret_values, _context, _user, _health, _tags, _line_ends, _start):
+    for judge in (_copies, _locks, _secret_files, _secret_values, _context, _user, _expose, _health, _tags, _line_ends, _start):
         yield from judge(kitchen)
 
 
@@ -420,6 +439,26 @@ def _user(kitchen: Kitchen) -> Iterator[Finding]:
     elif not found.user and not _NON_ROOT_BASE.search(found.base):
         last = kitchen.file.stages[-1]
         yield ROOT.at(Place(kitchen.found.path, last.line), kitchen.subject, "its last stage has no USER")
+
+
+def _expose(kitchen: Kitchen) -> Iterator[Finding]:
+    """EXPOSE beside the port that the program is told, where the file alone is sure of both."""
+    shipped = [each for stage in kitchen.file.ancestry() for each in stage.instructions]
+    lines = [each for each in shipped if each.keyword == "EXPOSE"]
+    found = recipe(kitchen.file)
+    plain = all(word.partition("/")[0].isdigit() or word == "$PORT" for each in lines for word in each.value.split())
+    runs = (each.value for each in shipped if each.keyword in ("RUN", "COPY", "ADD", "ENTRYPOINT", "CMD"))
+    if not lines or not plain or not found.exposed or _IN_FRONT.search(" ".join([found.base, *runs])):
+        return
+    lasting = re.split(r"&&|;|\|\|", found.command)[-1]
+    if re.search(r"[&|]", lasting):
+        return  # several programs
+    told = told_ports(lasting) if _SERVER.search(lasting) else frozenset()
+    said = told or (frozenset() if told_ports(found.command) else found.listens)
+    if said and not said & found.exposed:
+        ports, exposed = (either(str(each) for each in sorted(numbers)) for numbers in (said, found.exposed))
+        who = "its command" if told else "PORT"
+        yield EXPOSE.at(kitchen.at(lines[0]), kitchen.subject, f"EXPOSE says {exposed}, but {who} says {ports}")
 
 
 def _health(kitchen: Kitchen) -> Iterator[Finding]:

@@ -12,7 +12,10 @@ from seatrial.errors import Place
 from seatrial.images.dockerfile import Dockerfile, Instruction, expand
 from seatrial.wiring.reading import number
 
-_PORT_FLAG = re.compile(r"(?:--(?:server\.)?port|--bind|-b|-p)[= ]+(?:[\w.]*:)?(\d{2,5})\b")
+_PORT_FLAG = re.compile(
+    r"(?:(?:--|-D)(?:server\.)?port|--bind|-b|-p|\bmanage\.py runserver|-m http\.server|\bphp -S)[= ]+"
+    r"(?:(?:tcp://)?(?:[\w.]*|\*|\[::\]):)?(\d{2,5})\b"
+)
 _PORT_VARIABLE = re.compile(r"\$\{?PORT\b")
 
 
@@ -49,14 +52,18 @@ class Recipe:
     @property
     def listens(self) -> frozenset[int]:
         """Ports that the program itself is told to take: in its command, else by PORT; empty where the file does not say."""
-        told = frozenset(int(port) for port in _PORT_FLAG.findall(self.command))
         port = number(self.environment["PORT"].value) if "PORT" in self.environment else None
-        return told or frozenset({port} if port else ())
+        return told_ports(self.command) or frozenset({port} if port else ())
 
     @property
     def reads_port(self) -> bool:
         """Whether the variable PORT moves the port, as far as the file shows."""
         return "PORT" in self.environment or bool(_PORT_VARIABLE.search(self.command))
+
+
+def told_ports(command: str) -> frozenset[int]:
+    """Ports that a command tells its program to take."""
+    return frozenset(int(port) for port in _PORT_FLAG.findall(command))
 
 
 def recipe(file: Dockerfile) -> Recipe:

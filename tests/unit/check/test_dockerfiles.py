@@ -231,3 +231,37 @@ def test_a_script_that_may_not_be_executed(said: Callable[..., list[str]], repos
     (root / "run.sh").chmod(0o755)
     (found,) = find_dockerfiles(walk(root), ())
     assert list(judge_dockerfile(found, walk(root))) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('EXPOSE 3000\nCMD ["uvicorn", "a:b", "--port", "8000"]', "EXPOSE says 3000, but its command says 8000"),
+        (
+            'EXPOSE 80/tcp 443\nCMD ["gunicorn", "--bind", "0.0.0.0:8000", "a:b"]',
+            "EXPOSE says 80 or 443, but its command says 8000",
+        ),
+        ("EXPOSE 5000\nCMD python migrate.py -p 5000 && exec flask run -p 8080", "EXPOSE says 5000, but its command says 8080"),
+        ('EXPOSE 3000\nCMD ["npx", "next", "start", "-p", "4000"]', "EXPOSE says 3000, but its command says 4000"),
+        ('ENV PORT=5000\nEXPOSE 8080\nCMD ["node", "server.js"]', "EXPOSE says 8080, but PORT says 5000"),
+        ('ENTRYPOINT ["gunicorn"]\nEXPOSE 8000\nCMD ["-b", ":8001", "a:b"]', "EXPOSE says 8000, but its command says 8001"),
+        # one number, or several of which one is right
+        ('EXPOSE 8000\nCMD ["uvicorn", "a:b", "--port", "8000"]', ""),
+        ('EXPOSE 8000 9090\nCMD ["uvicorn", "a:b", "--port", "8000"]', ""),
+        ('ENV PORT=5000\nEXPOSE $PORT\nCMD ["node", "server.js"]', ""),
+        ('ENV PORT=5000\nEXPOSE 8000\nCMD ["uvicorn", "a:b", "--port", "8000"]', ""),
+        # not sure
+        ('ARG WEB=8000\nEXPOSE 9090 $WEB\nCMD ["uvicorn", "a:b", "--port", "8000"]', ""),
+        ('EXPOSE 3000-3010\nCMD ["uvicorn", "a:b", "--port", "8000"]', ""),
+        ("EXPOSE 80\nRUN apt-get install nginx\nCMD uvicorn a:b --port 8000", ""),
+        ("EXPOSE 80\nCMD proxy & uvicorn a:b --port 8000", ""),
+        ("EXPOSE 8000\nCMD wait-for -p 5432 && ./run.sh", ""),
+        ('EXPOSE 8000\nCMD ["./run", "-p", "20"]', ""),
+        ('EXPOSE 8000\nCMD ["uvicorn", "a:b", "--port", "$WEB_PORT"]', ""),
+        ('CMD ["uvicorn", "a:b", "--port", "8000"]', ""),
+    ],
+)
+def test_the_exposed_port_is_the_one_that_the_program_takes(lines: str, told: str, said: Callable[..., list[str]]):
+    text = f'FROM python:3.13-slim\nLABEL licenses="Apache-2.0"\nUSER 1001\nHEALTHCHECK CMD ["true"]\n{lines}\n'
+    line = next((number for number, each in enumerate(text.splitlines(), 1) if each.startswith("EXPOSE")), 0)
+    assert said({"Dockerfile": text}) == ([f"Dockerfile:{line} D-EXPOSE {told}"] if told else [])

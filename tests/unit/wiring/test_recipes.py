@@ -53,6 +53,12 @@ def test_stages_of_one_file(tmp_path: Path) -> None:
     [
         ('CMD ["uvicorn", "a:b", "--port", "8001"]', {8001}, False),
         ("CMD gunicorn -b 0.0.0.0:8000 a:b", {8000}, False),
+        ("CMD puma -b tcp://0.0.0.0:9292", {9292}, False),
+        ("CMD gunicorn --bind [::]:8080 a:b", {8080}, False),
+        ("CMD python manage.py runserver 0.0.0.0:8000", {8000}, False),
+        ('CMD ["python", "-m", "http.server", "8080"]', {8080}, False),
+        ("CMD php -S 0.0.0.0:8088 -t public", {8088}, False),
+        ('ENTRYPOINT ["java", "-Dserver.port=8082", "-jar", "a.jar"]', {8082}, False),
         ("CMD serve --port $PORT", set(), True),
         ('ENV PORT=5000\nCMD ["serve"]', {5000}, True),
         ("ENV P=7000\nCMD serve --port=${P}", {7000}, False),
