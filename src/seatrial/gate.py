@@ -258,6 +258,7 @@ def gates(all_states: Sequence[State], records: Sequence[Record]) -> list[Gate]:
             held.append("A run on a reused cluster cannot sign.")
         if run.get("profile") != Profile.SIGNOFF.value:
             held.append("The gate profile's evidence is short: sign with `--profile signoff`.")
+        held += found_secrets(records)
         if not any(record.kind == "end" and record.data.get("complete") for record in records):
             held.append("The run did not end properly.")
         if result and not result[-1].open:
@@ -289,18 +290,23 @@ def _empty_areas(mine: Sequence[State]) -> list[str]:
     ]
 
 
+def found_secrets(records: Iterable[Record]) -> list[str]:
+    """What the search of the finished report for secrets found, or could not search: a sentence each."""
+    return [text for record in records if record.kind == "search" for text in record.data["faults"]]
+
+
 def exit_code(
-    all_states: Sequence[State], milestone_gates: Sequence[Gate], records: Iterable[Record], *, sign_off: bool
+    all_states: Sequence[State], milestone_gates: Sequence[Gate], records: Sequence[Record], *, sign_off: bool
 ) -> ExitCode:
     """The run's exit code.
 
-    Where the engine, the cluster or a program was not to be had, that trouble's class; else 1 for an unexpected verdict and 5
-    where nothing was judged; with ``sign_off`` also 6 while a gate is held.
+    Where the engine, the cluster or a program was not to be had, that trouble's class; else 1 for an unexpected verdict or a
+    secret in the report, and 5 where nothing was judged; with ``sign_off`` also 6 while a gate is held.
     """
     trouble = next((record.data["trouble"] for record in records if record.kind == "end" and record.data.get("trouble")), None)
     if trouble is not None:
         return ExitCode(trouble)
-    if any(state.unexpected for state in all_states):
+    if any(state.unexpected for state in all_states) or found_secrets(records):
         return ExitCode.UNMET
     if all(state.standing in UNJUDGED for state in all_states):
         return ExitCode.NOTHING_JUDGED

@@ -4,11 +4,14 @@ Each process writes its own file (``journal-<pid>.jsonl``), one ``os.write`` wit
 several processes never mix and a kill loses at most the line that was being written. :func:`replay` merges the files.
 
 Redaction happens here and nowhere else: values that were announced with :meth:`Redactor.hide` and texts that look like a
-credential never reach the disk.
+credential never reach the disk. Whether that held is looked up when a run ends: see :mod:`seatrial.report.search`.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
+import html
 import json
 import os
 import re
@@ -18,12 +21,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from seatrial.verdict import Verdict, as_data
 
 HIDDEN = "[redacted]"
 SHORTEST_SECRET = 6
 """Values shorter than this are not hidden: they would also strike out ordinary words."""
+LONG = 12
+"""A value of so many characters is looked for in every form and anywhere in a text; a shorter one may be an ordinary word."""
+SOME_SECRET = "a value that was to be hidden"
 
 _LOOKS_SECRET = re.compile(
     r"(?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s@'\"]+(?=@)"
@@ -36,6 +43,36 @@ _LOOKS_SECRET = re.compile(
 )
 
 
+@functools.cache
+def forms(value: str) -> Mapping[str, str]:
+    """The ways in which others write a value: text -> how it is written, the value itself first.
+
+    Base64 takes three bytes at a time, so within a longer text that was encoded as a whole a value has three looks; what depends
+    on its neighbours there is left out.
+    """
+    whole, escaped = value.encode("utf-8", "surrogatepass"), html.escape(value)
+    found = {value: "as it is"}
+    for text in _plain(value)[1:]:
+        found.setdefault(text, "as JSON")
+    for text in (escaped, escaped.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")):
+        found.setdefault(text, "as HTML")
+    for text in (quote(whole), quote(whole, safe=""), quote_plus(whole)):
+        found.setdefault(text, "URL-encoded")
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(whole)) * 8 // 6
+        coded = base64.b64encode(b"\0" * before + whole + b"\0" * 3)[first:last].decode()
+        for text in (coded, coded.translate(_URL_SAFE)):
+            found.setdefault(text, "in base64")
+    return found
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+def _plain(value: str) -> tuple[str, str]:
+    return value, json.dumps(value)[1:-1]
+
+
 class Redactor:
     """Strikes secrets out of text: the values it was told, and what looks like a credential.
 
@@ -44,21 +81,32 @@ class Redactor:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self._values: set[str] = set()
+        self._values: dict[str, str] = {}  # value -> how it is called
+        self._texts: tuple[str, ...] = ()  # in every form, the longest first
         self._root = f"{root}/" if root is not None else None
         self._lock = threading.Lock()
 
-    def hide(self, *values: str) -> None:
-        """Announce secret values; each is hidden as it is and as JSON writes it."""
+    def hide(self, *values: str, source: str = SOME_SECRET) -> None:
+        """Announce secret values: each is hidden as it is and as JSON writes it, a long one in all its :func:`forms`.
+
+        Args:
+            source: how they are called, where they are looked for at the end; empty for what is written in files that everybody
+                reads, and is not looked for.
+        """
         with self._lock:
             for value in values:
-                if len(value) >= SHORTEST_SECRET:
-                    self._values |= {value, json.dumps(value)[1:-1]}
+                if len(value) >= SHORTEST_SECRET and self._values.get(value, SOME_SECRET) == SOME_SECRET:
+                    self._values[value] = source
+            texts = {text for value in self._values for text in (forms(value) if len(value) >= LONG else _plain(value))}
+            self._texts = tuple(sorted(texts, key=len, reverse=True))
+
+    def known(self) -> dict[str, str]:
+        """What was announced and is long enough to be looked for: value -> how it is called."""
+        with self._lock:
+            return {value: source for value, source in self._values.items() if source and len(value) >= LONG}
 
     def clean(self, text: str) -> str:
-        with self._lock:
-            known = sorted(self._values, key=len, reverse=True)
-        for value in known:
+        for value in self._texts:
             text = text.replace(value, HIDDEN)
         if self._root is not None:
             text = text.replace(self._root, "")
@@ -137,6 +185,7 @@ class Journal:
     def close(self) -> None:
         with self._lock:
             os.close(self._descriptor)
+            self._descriptor = -1  # the number may become another file's, and a thread that was left behind still write
 
 
 def replay(folder: Path) -> Iterator[Record]:

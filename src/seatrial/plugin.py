@@ -103,6 +103,7 @@ class Suite:
         self.bench = bench
         self._collected: dict[str, Plan] = {}
         self._interrupted = False
+        self._complete = False
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
     def pytest_read_marks(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -195,12 +196,21 @@ class Suite:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.bench._world is None:
             return
-        complete = not self._interrupted and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        outcomes = self.bench.finish(complete=complete)
+        self._complete = not self._interrupted and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        self._end(session, self.bench.finish(complete=self._complete))
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+    def pytest_search_report(self, session: pytest.Session) -> Generator[None, None, None]:
+        """After the other plugins, so that their files are searched too; before the terminal's summary, which tells of it."""
+        yield
+        if self.bench._world is not None:
+            self._end(session, self.bench.searched())
+
+    def _end(self, session: pytest.Session, outcomes: Outcomes) -> None:
         session.config.stash[OUTCOMES] = outcomes
         request = self.bench.request
         write_reports(request.folder, self.bench.catalogue, outcomes.states, outcomes.gates, outcomes.records, request.profile)
-        if complete:
+        if self._complete:
             session.exitstatus = int(outcomes.exit_code)
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from seatrial.gate import ExpectedUnmet, Gate, State, exit_code, gates, load_exp
 from seatrial.journal import Journal, Record, Redactor, replay
 from seatrial.judgement import Plan, blocked_by_need, not_rendered, of_error, out_of_scope, under_profile, words
 from seatrial.progress import Progress
+from seatrial.report.search import search
 from seatrial.scheduler import Scheduler, Timing
 from seatrial.stages import STAGES, draw_wiring, tear_down
 from seatrial.toolchain import Toolchain
@@ -274,7 +275,7 @@ class Bench:
     # end
 
     def finish(self, *, complete: bool) -> Outcomes:
-        """Take everything down, write the end of the journal, and say what the run came to.
+        """Take everything down, write the end of the journal, and say what the run came to; :meth:`searched` closes it.
 
         Args:
             complete: every selected test ran; False after Ctrl-C.
@@ -294,8 +295,14 @@ class Bench:
         finally:
             world.toolchain.close()
             world.progress.close()
-            world.journal.close()
             signal.signal(signal.SIGINT, previous)
+        return self.outcomes()
+
+    def searched(self) -> Outcomes:
+        """Look for the run's secrets in all that was written, once nobody writes any more; what the run came to with that."""
+        journal = self.world.journal
+        journal.write("search", **asdict(search(self.request.folder, journal.redactor.known())))
+        journal.close()
         return self.outcomes()
 
     def _trouble(self) -> ExitCode | None:

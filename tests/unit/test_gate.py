@@ -145,6 +145,16 @@ def test_an_engine_or_cluster_that_did_not_come_up_is_a_class_of_its_own():
     assert judge(records)[2] is ExitCode.MACHINE
 
 
+def test_a_secret_in_the_report_fails_the_run_and_holds_every_gate():
+    def searched(*faults: str) -> Record:
+        return Record(10, 1, 100, "search", {"files": 3, "values": 2, "faults": list(faults)})
+
+    assert judge([*journal(*ALL_PASS), searched()])[1:] == ([(True, ()), (True, ())], ExitCode.OK)
+    _, decided, code = judge([*journal(*ALL_PASS), searched("log.txt:3 holds Secret s / k, in base64")])
+    assert code is ExitCode.UNMET and not any(is_open for is_open, _ in decided)
+    assert decided[0][1] == ("log.txt:3 holds Secret s / k, in base64",)
+
+
 def test_sign_off_exits_by_gate():
     records = journal(ALL_PASS[0])
     found = states(catalogue(), records, today=TODAY)

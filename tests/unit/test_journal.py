@@ -1,8 +1,11 @@
+import base64
+import html
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -97,6 +100,29 @@ def test_what_looks_like_a_credential_is_hidden_without_being_announced(text: st
 
 def test_a_url_keeps_the_part_that_is_no_secret():
     assert Redactor().clean("postgresql://todo:secret@db:5432/todo") == f"postgresql://todo:{HIDDEN}@db:5432/todo"
+
+
+@given(st.text(min_size=12), st.text(max_size=5), st.text(max_size=5))
+def test_a_long_value_is_hidden_however_it_is_written(value: str, before: str, after: str):
+    redactor = Redactor()
+    redactor.hide(value)
+    whole = (before + value + after).encode("utf-8", "surrogatepass")
+    for text in (value, json.dumps(value), html.escape(value), quote(value.encode("utf-8", "surrogatepass"))):
+        assert HIDDEN in redactor.clean(text)
+    for text in (base64.b64encode(whole), base64.urlsafe_b64encode(whole)):
+        assert HIDDEN in redactor.clean(text.decode())
+
+
+def test_what_is_looked_for_at_the_end_is_long_and_not_written_for_everybody_to_read():
+    redactor = Redactor()
+    redactor.hide("short-one")
+    redactor.hide("in-seatrial.yaml", source="")
+    redactor.hide("a-token-of-somebody")
+    redactor.hide("a-token-of-somebody", source="a user's token")
+    redactor.hide("a-token-of-somebody", source="another name")
+    redactor.hide("in-seatrial.yaml", source="Secret s / k")
+    assert redactor.known() == {"a-token-of-somebody": "a user's token"}
+    assert redactor.clean("in-seatrial.yaml") == HIDDEN
 
 
 def test_short_values_are_not_hidden_because_they_would_strike_out_words():

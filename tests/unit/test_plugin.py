@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from seatrial.plugin import Suite
+
 APP = """\
 seatrial: 1
 name: shop
@@ -190,6 +192,35 @@ def test_a_secret_reaches_no_report(judge: Any):
     assert "canary-secret" not in result.output
     for file in result.folder.rglob("*"):
         assert not file.is_file() or "canary-secret" not in file.read_text(errors="replace"), file
+
+
+def test_a_secret_that_is_in_the_report_all_the_same_fails_the_run(judge: Any):
+    """Whoever wrote it there: redaction is not trusted."""
+    write = "(world.folder / 'dump.txt').write_text('first\\nAuthorization: Bearer ' + leak(world))"
+    plant = f"\ndef plant(world):\n    {write}\n    return 3\n"
+    result = judge(plant + test_of("OWN-FILES-01", PASS, observe="plant"))
+    assert result.verdicts() == {"OWN-FILES-01": "passed"}
+    assert result.code == 1
+    told = "dump.txt:2 holds a value that was to be hidden, as it is"
+    assert f"The report itself: {told}" in result.output and told in (result.folder / "index.html").read_text()
+    assert told in (result.folder / "milestone-1.html").read_text(), "nobody can sign it"
+    assert [record["data"]["faults"] for record in result.records if record["kind"] == "search"] == [[told]]
+    clean = [file for file in result.folder.rglob("*") if file.is_file() and file.name != "dump.txt"]
+    assert clean and not any(b"canary-secret" in file.read_bytes() for file in clean) and "canary-secret" not in result.output
+
+
+def test_what_other_plugins_write_is_searched_too(judge: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Suite, "_scrub", lambda suite, report: None)
+    result = judge(test_of("OWN-FILES-01", "raise RuntimeError(observed)", observe="leak"))
+    for file in ("junit.xml", "p.html"):
+        assert f"The report itself: {file}:" in result.output
+
+
+def test_a_clean_report_says_how_much_of_it_was_searched(judge: Any):
+    result = judge(test_of("OWN-FILES-01", "record(passed(1, 'things'))", observe="leak"))
+    assert result.code == 0
+    assert re.search(r"\n1\d files of the report hold none of the run's secret values \(1 looked for\)\.", result.output)
+    assert "1 values looked for in" in (result.folder / "index.html").read_text()
 
 
 def test_a_selection_is_remembered_as_left_out(judge: Any):

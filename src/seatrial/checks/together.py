@@ -262,7 +262,11 @@ class _Scene:
         self._docker = local.docker
         self._secrets = made_up_secrets(world)
         self._password = secrets.token_urlsafe(12)
-        world.journal.redactor.hide(self._password, *(value for keys in self._secrets.values() for value in keys.values()))
+        world.journal.redactor.hide(self._password, source="the users' password in containers alone")
+        for name, keys in self._secrets.items():
+            for key, value in keys.items():
+                told = value == world.app.chart.secrets[name][key]  # as seatrial.yaml has it, for everybody to read
+                world.journal.redactor.hide(value, source="" if told else f"{name} / {key} in containers alone")
         self._boxes: dict[str, Box] = {}
         self._database: Database | None = None
         self._store_password = ""
@@ -445,7 +449,7 @@ class _Scene:
         for request in filter(None, (app.auth.sign_up, app.auth.log_in)) if app.auth else ():
             reply = send("POST", request.path, json.dumps(dict(request.body)), user, "")
             token = _dug(reply, app.auth.token) or token if app.auth else ""
-            self._world.journal.redactor.hide(token)
+            self._world.journal.redactor.hide(token, source="a user's token in containers alone")
             steps.append(Step(f"POST {request.path}", request.status, _without(reply, token), len(database.rows(user))))
         exchange = _creating(app)
         if exchange is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seatrial.gate import Gate, Standing, State
+from seatrial.gate import Gate, Standing, State, found_secrets
 from seatrial.journal import Record
 from seatrial.report.timeline import critical_path, spans
 
@@ -40,6 +40,7 @@ def print_outcomes(
     """
     _table(write, gates)
     _unmet(write, states)
+    _search(write, records)
     _time(write, records)
     write(f"Reports: {folder / 'index.html'}")
 
@@ -73,6 +74,14 @@ def _unmet(write: Callable[[str], None], states: Sequence[State]) -> None:
     ]
     if expected:
         write(f"Unmet as expected here: {', '.join(expected)}")
+
+
+def _search(write: Callable[[str], None], records: Sequence[Record]) -> None:
+    for text in found_secrets(records):
+        write(f"The report itself: {text}")
+    done = next((record.data for record in records if record.kind == "search"), None)
+    if done is not None and not done["faults"]:
+        write(f"{done['files']} files of the report hold none of the run's secret values ({done['values']} looked for).")
 
 
 def _time(write: Callable[[str], None], records: Sequence[Record]) -> None:

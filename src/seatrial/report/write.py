@@ -43,6 +43,7 @@ def write_reports(
         "wiring": _drawing(folder, records),
         "undrawn": _merged(records, "wiring").get("failure", ""),
         "end": {"problems": [], "cpu_seconds": 0.0, **_merged(records, "end")},
+        "search": _merged(records, "search"),
         "began": _moment(records[0].at) if records else "",
         "seconds": records[-1].at - records[0].at if records else 0.0,
         "gates": gates,

@@ -185,7 +185,7 @@ class Stand:
     def _change_secret(self, entry: Mapping[str, Any], changes: list[dict[str, Any]]) -> None:
         """Another value of the required key."""
         value = secrets.token_urlsafe(24)
-        self.world.journal.redactor.hide(value)
+        self.world.journal.redactor.hide(value, source=f"Secret {entry['name']} / {entry['key']}, as it was changed")
         self.kube.patch("Secret", entry["name"], self.namespace, {"stringData": {entry["key"]: value}})
         changes.append(self._bring(self._render(self.overrides), entry, value))
 

@@ -22,6 +22,7 @@ import httpx
 
 from seatrial.chart import workloads
 from seatrial.errors import ClusterError, SeatrialError
+from seatrial.journal import LONG
 from seatrial.tools.kube import ApiError, Object
 from seatrial.trials import copies, edge, live, sensitive, settings, users
 from seatrial.trials.database import marker
@@ -98,8 +99,8 @@ def observe_logs(world: World) -> dict[str, Any]:
 
 def _canaries(world: World) -> list[Sensitive]:
     """Values that users of the run have shown and no log may hold: their password, their tokens, and a token of nobody."""
-    world.journal.redactor.hide(nobody := secrets.token_urlsafe(24))
-    found = [Sensitive("a bearer token of nobody", nobody)]
+    found = [Sensitive("a bearer token of nobody", secrets.token_urlsafe(24))]
+    world.journal.redactor.hide(found[0].value, source=found[0].source)
     if world.app.auth is not None:
         user = users.named(world, "logs")  # signs up and is let in, so that password and token have passed the application
         found += [Sensitive("a user's token", user.token), Sensitive("a user's password", users.password(world))]
@@ -291,10 +292,12 @@ def leaks(where: Mapping[str, Any], text: str, values: Iterable[Sensitive]) -> l
     place = f"Pod {where['pod']} / container {where['container']}" + (" (its previous life)" if where["previous"] else "")
     rest, found = _lines(text), []
     for value in values:
-        held = [line for line in rest if value.value in line] if len(value.value) >= sensitive.LONG else []
+        if len(value.value) < LONG or not value.stands_in(text):
+            continue
+        held = [line for line in rest if value.stands_in(line)]
         if held:
             found.append({"what": f"the value of {value.source}", "where": place, "count": len(held)})
-            rest = [line for line in rest if value.value not in line]  # a URL holds its password: one line, one name
+            rest = [line for line in rest if not value.stands_in(line)]  # a URL holds its password: one line, one name
     for what, pattern in _LOOKS.items():
         count = sum(bool(pattern.search(line)) for line in rest)
         if count:

@@ -16,14 +16,12 @@ from urllib.parse import unquote
 from seatrial.chart import workloads
 from seatrial.chart.secrecy import is_secret
 from seatrial.chart.workloads import KeyPath
+from seatrial.journal import LONG, forms
 from seatrial.tools.kube import Kube, Object
 from seatrial.world import World
 
 NO_SETTINGS = ("helm.sh/release.v1", "kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson")
 """Types of Secrets whose content no container reads as a setting."""
-LONG = 12
-"""A value of so many characters is looked for anywhere in a text; a shorter one may be an ordinary word (``postgres``), and
-counts only where it is the whole text or stands as a password in a URL."""
 SHORTEST = 4
 """Shorter values are not looked for at all."""
 TWICE = 16
@@ -44,12 +42,15 @@ class Sensitive:
     value: str = field(repr=False)
 
     def stands_in(self, text: str) -> bool:
-        """Whether a text holds the value, as it is or as base64."""
+        """Whether a text holds the value, as it is or as others write it.
+
+        A value shorter than LONG (``postgres``) counts only where it is the whole text or stands as a password in a URL.
+        """
         if len(self.value) < SHORTEST:
             return False
-        coded = base64.b64encode(self.value.encode()).decode()
         if len(self.value) >= LONG:
-            return self.value in text or coded in text
+            return any(form in text for form in forms(self.value))
+        coded = base64.b64encode(self.value.encode()).decode()
         return text.strip() in (self.value, coded) or any(match["password"] == self.value for match in _PASSWORD.finditer(text))
 
 
@@ -80,7 +81,9 @@ def of_secrets(world: World, found: Iterable[Object]) -> list[Sensitive]:
                 inner |= {unquote(match["password"]): f"{source} (its password)" for match in _PASSWORD.finditer(text)}
     known = {one.value for one in values}  # a password that is a key of its own is called by that
     values += [Sensitive(source, text) for text, source in inner.items() if text not in known]
-    world.journal.redactor.hide(*(one.value for one in values if len(one.value) >= LONG))
+    for one in values:
+        if len(one.value) >= LONG:
+            world.journal.redactor.hide(one.value, source=one.source)
     return values
 
 

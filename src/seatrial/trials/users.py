@@ -114,7 +114,7 @@ def fill_in(value: Any, known: Mapping[str, str]) -> Any:
 def password(world: World) -> str:
     """The password of all users of the run; it never reaches a report."""
     made = secrets.token_urlsafe(12)
-    world.journal.redactor.hide(made)
+    world.journal.redactor.hide(made, source="the users' password")
     return made
 
 
@@ -135,7 +135,7 @@ def ask_by(world: World, http: httpx.Client, auth: Auth, request: SignIn, known:
     except httpx.HTTPError as error:
         return Answer(None, "", f"{type(error).__name__}: {error}")
     token = _token(answer, auth.token)
-    world.journal.redactor.hide(token)
+    world.journal.redactor.hide(token, source="a user's token")
     said = (answer.text.replace(token, "...") if token else answer.text)[:KEPT]
     return Answer(answer.status_code, token, said)
 

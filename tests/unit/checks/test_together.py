@@ -423,7 +423,7 @@ def world(engine: Engine, app: App, render: Any, healthy: str, tmp_path: Path) -
         run_id="r1",
         rendered=rendered,
         images={name: built(name) for name in ("frontend", "backend", "db")},
-        journal=SimpleNamespace(redactor=SimpleNamespace(hide=lambda *values: None)),
+        journal=SimpleNamespace(redactor=SimpleNamespace(hide=lambda *values, source: None)),
         limit=lambda criterion, name: limits[name],
         window=lambda criterion, name: 0.1,
     )

@@ -49,7 +49,7 @@ def observed(
             status=lambda release, namespace: SimpleNamespace(notes=notes),
         ),
         kube=SimpleNamespace(find=lambda kind, namespace: [secret]),
-        journal=SimpleNamespace(redactor=SimpleNamespace(hide=lambda *values: None)),
+        journal=SimpleNamespace(redactor=SimpleNamespace(hide=lambda *values, source: None)),
         toolchain=SimpleNamespace(tool=lambda name: SimpleNamespace(path=Path("checkov"))),
     )
     return observe_release(world)

@@ -342,7 +342,7 @@ def a_shop(answers: dict[str, httpx.Response], monkeypatch: pytest.MonkeyPatch, 
             yield client if stand.world.app.auth is not None else None
 
     shop = App.model_validate({**app().model_dump(by_alias=True), "auth": AUTH} | more)
-    redactor = SimpleNamespace(hide=lambda *_: None)
+    redactor = SimpleNamespace(hide=lambda *_, source: None)
     world: Any = SimpleNamespace(app=shop, run_id="r1", journal=SimpleNamespace(redactor=redactor), kube=None)
     stand = releases.Stand(world, rendered(), {})
     monkeypatch.setattr(releases.Stand, "visitor", visitor)

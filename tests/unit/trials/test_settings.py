@@ -225,7 +225,7 @@ def test_the_values_of_a_release() -> None:
 
     hidden: list[str] = []
     made = {"s": {"SALT": "random", "USER": "todo"}}
-    redactor = SimpleNamespace(hide=lambda *values: hidden.extend(values))
+    redactor = SimpleNamespace(hide=lambda *values, source: hidden.extend(values))
     world: Any = SimpleNamespace(
         app=SimpleNamespace(chart=SimpleNamespace(secrets=made)), journal=SimpleNamespace(redactor=redactor)
     )

@@ -102,6 +102,6 @@ def deployed_key(world: World) -> str:
         value = (secret.get("data") or {}).get(reference.key or VARIABLE)
         if value:
             key = base64.b64decode(value).decode()
-            world.journal.redactor.hide(key)
+            world.journal.redactor.hide(key, source=f"Secret {reference.name} / {reference.key or VARIABLE}")
             return key
     raise ClusterError(f"the backend's workload takes no {VARIABLE} from a Secret", todo="Give it by secretKeyRef.")
