@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     GATE_HELD = 6  # only with --sign-off
     MACHINE = 10  # no engine and not root, too little disk or memory, a port taken
     TOOLCHAIN = 11  # a program could not be found, downloaded or built
-    CLUSTER = 12  # the cluster did not come up, or is not the one that was named
+    CLUSTER = 12  # the cluster did not come up, died, or is not the one that was named
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ChecksumError(ToolchainError):
 
 
 class ClusterError(SeatrialError):
-    """The cluster did not come up, or is not the one that was named."""
+    """The cluster did not come up, died, or is not the one that was named."""
 
     exit_code = ExitCode.CLUSTER
 

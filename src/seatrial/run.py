@@ -20,15 +20,17 @@ import pytest
 
 from seatrial import __version__, process
 from seatrial.app import FILE, App, apply_limits, load_app
+from seatrial.cluster.provider import Cluster
+from seatrial.cluster.pulse import Pulse
 from seatrial.criteria import Catalogue, Profile, load_catalogue
-from seatrial.errors import ConfigError, ExitCode, SeatrialError
+from seatrial.errors import ClusterError, ConfigError, ExitCode, SeatrialError
 from seatrial.gate import ExpectedUnmet, Gate, State, exit_code, gates, load_expected, states
 from seatrial.journal import Journal, Record, Redactor, replay
 from seatrial.judgement import Plan, blocked_by_need, not_rendered, of_error, out_of_scope, under_profile, words
 from seatrial.progress import Progress
 from seatrial.report.search import search
-from seatrial.scheduler import Scheduler, Timing
-from seatrial.stages import STAGES, draw_wiring, tear_down
+from seatrial.scheduler import Job, Scheduler, StageFailed, Timing
+from seatrial.stages import CRITERION_OF_STAGE, ON_CLUSTER, STAGES, draw_wiring, tear_down
 from seatrial.toolchain import Toolchain
 from seatrial.toolchain.model import Progress as ToolProgress
 from seatrial.toolchain.model import State as ToolState
@@ -38,6 +40,8 @@ from seatrial.verdict import Evidence, Outcome, Verdict
 from seatrial.world import Options, World
 
 EXPECTED_FILE = "expected-unmet.yaml"
+CONSOLE = "cluster/node-console.log"
+"""In the run's folder: what the console of the cluster's node showed last."""
 BENCH = pytest.StashKey["Bench"]()
 RELEASE = "release"
 KEPT_SECONDS, KEPT_TIMES = 30.0, 5.0
@@ -113,11 +117,16 @@ class Judgement:
     def observed(self) -> Any:
         if self._plan.job is None:
             raise pytest.UsageError(f"{self._item.nodeid} asks for `observed` but has neither a check nor a trial mark")
+        bench, job, seen, failure = self._bench, self._plan.job, None, None
         try:
-            return self._bench.world.scheduler.result(self._plan.job.key)
+            seen = bench.world.scheduler.result(job.key)
         except Exception as error:
-            self.record(of_error(self.criterion, error, self._bench.taking_part))
-            raise AssertionError("record ends the test") from error
+            failure = error
+        failure = bench.death_before(job, failure) or failure
+        if failure is None:
+            return seen
+        self.record(of_error(self.criterion, failure, bench.taking_part))
+        raise AssertionError("record ends the test") from failure
 
     def record(self, verdict: Verdict) -> None:
         """Write the verdict down and end the test as its outcome says."""
@@ -133,8 +142,9 @@ class Judgement:
 
     def _looks_at_release(self) -> bool:
         """Whether it judges the release, which is there, and was not expected to be unmet in this place."""
+        scheduler = self._bench.world.scheduler
         needs = self._plan.job.needs if self._plan.job else (RELEASE,)
-        there = RELEASE in needs and self._bench.world.scheduler.made(RELEASE) is not None
+        there = RELEASE in needs and scheduler.made(RELEASE) is not None and scheduler.failure(RELEASE) is None
         return there and self.criterion.id not in self._bench.excused
 
     def _seconds(self) -> float:
@@ -159,9 +169,11 @@ class Bench:
         self.taking_part: frozenset[str] = frozenset()
         self.said: dict[str, Verdict] = {}
         self.seconds: dict[str, float] = {}
+        self.ended: dict[str, float] = {}  # when each stage and observation was done, seconds since the epoch
         self.problems: list[str] = []
         self._write = write
         self._world: World | None = None
+        self._pulse: Pulse | None = None
         self._left_out: dict[str, str] = {}
         self._kept = (0.0, "")  # until when the last diagnostics stand for others, and where they are
 
@@ -193,6 +205,7 @@ class Bench:
             toolchain=Toolchain(progress=partial(_tell, progress)),
             options=request.options,
             progress=progress,
+            watch=self._watch,
         )
         self._world.scheduler = Scheduler(self._world, STAGES, told=self._told)
         journal.write(
@@ -230,6 +243,7 @@ class Bench:
 
     def _told(self, timing: Timing) -> None:
         self.seconds[timing.name] = timing.ended - timing.began
+        self.ended[timing.name] = timing.ended
         times = {"began": timing.began, "ended": timing.ended}
         self.world.journal.write("timing", name=timing.name, what=timing.kind, after=timing.after, **times)
         if timing.kind == "stage":
@@ -238,6 +252,37 @@ class Bench:
     def leave_out(self, criterion_id: str, why: str) -> None:
         """A test of this criterion was collected and is not run."""
         self._left_out[criterion_id] = why
+
+    # the cluster's death
+
+    def _watch(self, cluster: Cluster) -> None:
+        self._pulse = Pulse(cluster, partial(self._died, cluster))
+        self._pulse.start()
+
+    def _died(self, cluster: Cluster, how: str) -> None:
+        """What stands on the cluster is lost; the criterion that stands for it fails, also where it has passed before."""
+        self.world.progress.done("cluster", how)
+        kept = f"What its node said last is kept: {CONSOLE}." if cluster.provider == "minikube" else ""
+        failure = StageFailed("cluster", ClusterError(how, todo=kept))
+        root = CRITERION_OF_STAGE["cluster"]
+        test = next((nodeid for nodeid, plan in self.plans.items() if plan.criterion == root), "")
+        if root in self.taking_part:
+            self._write_down(root, of_error(self.world.criterion(root), failure, self.taking_part), test, 0.0)
+        self.world.scheduler.lose(ON_CLUSTER, failure)
+
+    def death_before(self, job: Job[World], failure: BaseException | None) -> StageFailed | None:
+        """The cluster's death, where an observation that needs the cluster has not ended before it: nothing that was seen then
+        tells anything of the application. None where the cluster was alive afterwards, which is waited for.
+
+        Args:
+            failure: in what the observation, or a stage that it needs, ended.
+        """
+        if self._pulse is None or not ON_CLUSTER.intersection(job.needs):
+            return None
+        name = failure.stage if isinstance(failure, StageFailed) else job.key
+        if self._pulse.outlived(self.ended.get(name, 0.0)):
+            return None
+        return self.world.scheduler.failure("cluster")
 
     # judging
 
@@ -248,16 +293,19 @@ class Bench:
 
     def say(self, item: pytest.Item, criterion_id: str, verdict: Verdict, seconds: float) -> None:
         """Record a verdict of a test."""
-        self.world.journal.verdict(criterion_id, verdict, test=item.nodeid, seconds=seconds)
-        known = self.said.get(criterion_id)
-        if known is None or verdict.outcome.severity > known.outcome.severity:
-            self.said[criterion_id] = verdict
+        self._write_down(criterion_id, verdict, item.nodeid, seconds)
         item.user_properties += [
             ("criterion", criterion_id),
             ("verdict", verdict.outcome.says),
             ("judged", f"{verdict.judged} {verdict.of_what}"),
             ("reason", self.world.journal.redactor.clean(verdict.reason)),
         ]
+
+    def _write_down(self, criterion_id: str, verdict: Verdict, test: str, seconds: float) -> None:
+        self.world.journal.verdict(criterion_id, verdict, test=test, seconds=seconds)
+        known = self.said.get(criterion_id)
+        if known is None or verdict.outcome.severity > known.outcome.severity:
+            self.said[criterion_id] = verdict
 
     def keep(self, criterion_id: str) -> Evidence:
         """What the application's namespace is like now; criteria that fail within seconds of each other share it."""
@@ -285,6 +333,10 @@ class Bench:
         try:
             if not complete:
                 process.end_all()
+            if self._pulse is not None:
+                self._pulse.stop()
+                if self._pulse.dead and (cluster := world.scheduler.made("cluster")) is not None:
+                    cluster.collect_logs()
             draw_wiring(world)
             self.problems += tear_down(world, interrupted=not complete)
             cpu_seconds = round(time.process_time(), 2)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from seatrial.errors import SeatrialError
@@ -122,8 +123,11 @@ class Scheduler(Generic[World]):
         self._world = world
         self._makers = dict(stages)
         self._told = told or (lambda timing: None)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="observe")
+        self._new_pool = partial(ThreadPoolExecutor, workers, thread_name_prefix="observe")
+        self._pool = self._new_pool()
         self._stage_futures: dict[str, Future[Any]] = {}
+        self._values: dict[str, Any] = {}  # of the stages that were made, lost ones too: they must be taken down
+        self._lost: dict[str, Future[Any]] = {}
         self._results: dict[str, Future[Any]] = {}
         self._waiting: list[Job[World]] = []
         self._running: list[Job[World]] = []
@@ -160,6 +164,8 @@ class Scheduler(Generic[World]):
     def begin(self, name: str) -> Future[Any]:
         """Start making a stage in a thread of its own, unless that was done already."""
         with self._lock:
+            if name in self._lost:
+                return self._lost[name]
             if name not in self._stage_futures:
                 future: Future[Any] = Future()
                 self._stage_futures[name] = future
@@ -168,15 +174,14 @@ class Scheduler(Generic[World]):
             return self._stage_futures[name]
 
     def made(self, name: str) -> Any | None:
-        """The value of a stage that is already there, else None: for teardown, which must not start anything."""
+        """The value of a stage that was made, else None: for teardown, which must not start anything."""
         with self._lock:
-            future = self._stage_futures.get(name)
-        return future.result() if future is not None and future.done() and future.exception() is None else None
+            return self._values.get(name)
 
     def failure(self, name: str) -> StageFailed | None:
-        """Why a stage could not be made; None where it is there, under way, or was never asked for."""
+        """Why a stage could not be made, or was lost; None where it is there, under way, or was never asked for."""
         with self._lock:
-            future = self._stage_futures.get(name)
+            future = self._lost.get(name) or self._stage_futures.get(name)
         error = future.exception() if future is not None and future.done() else None
         return error if isinstance(error, StageFailed) else None
 
@@ -198,10 +203,36 @@ class Scheduler(Generic[World]):
                 self._told(Timing(name, "stage", began, time.time(), tuple(sorted(asked))))
         except Exception as error:  # whoever waits must hear of it: nobody else would
             failure = failure or StageFailed(name, error)
-        if failure is not None:
-            future.set_exception(failure)
-        else:
-            future.set_result(value)
+        with self._lock:
+            if failure is None:
+                self._values[name] = value
+            _settle(future, value, failure)
+
+    def lose(self, names: Iterable[str], failure: StageFailed) -> None:
+        """Stages are gone for good: observations that need one fail at once, also those that run; what was observed stays.
+
+        Args:
+            names: the stages, with all that stand on them.
+            failure: what whoever needs one is told.
+        """
+        gone: Future[Any] = Future()
+        gone.set_exception(failure)
+        with self._lock:
+            if self._closed:
+                return
+            self._lost |= dict.fromkeys(names, gone)
+            for name in self._lost:
+                if name in self._stage_futures:
+                    _settle(self._stage_futures[name], None, failure)
+            for job in [job for job in self._running if self._failed_need(job)]:
+                self._running.remove(job)
+                _settle(self._results[job.key], None, failure)
+            # Threads of those may hang for long yet: whoever still waits for one gets others.
+            self._pool.shutdown(wait=False)
+            self._pool = self._new_pool()
+            for job in self._running:
+                self._pool.submit(self._observe, job)
+        self._dispatch()
 
     # observations
 
@@ -256,7 +287,7 @@ class Scheduler(Generic[World]):
 
     def _failed_need(self, job: Job[World]) -> StageFailed | None:
         for need in job.needs:
-            future = self._stage_futures[need]
+            future = self._lost.get(need) or self._stage_futures[need]
             if future.done() and isinstance(error := future.exception(), StageFailed):
                 return error
         return None
@@ -270,7 +301,10 @@ class Scheduler(Generic[World]):
     def _observe(self, job: Job[World]) -> None:
         began = time.time()
         future = self._results[job.key]
-        future.set_running_or_notify_cancel()
+        with self._lock:
+            if future.running() or future.done():  # another thread does it, or it was lost or cancelled before it began
+                return
+            future.set_running_or_notify_cancel()
         value: Any = None
         failure: BaseException | None = None
         try:
@@ -278,16 +312,26 @@ class Scheduler(Generic[World]):
         except BaseException as error:
             failure = error
         with self._lock:
+            if job not in self._running:  # lost meanwhile: nobody listens
+                return
             self._running.remove(job)
         try:
             self._told(Timing(job.key, "observation", began, time.time(), job.needs))
         except Exception as error:
             failure = failure or error
-        if failure is not None:
-            future.set_exception(failure)
-        else:
-            future.set_result(value)
+        with self._lock:
+            _settle(future, value, failure)
         self._dispatch()
+
+
+def _settle(future: Future[Any], value: Any, failure: BaseException | None) -> None:
+    """Give a future its end, unless it has one already."""
+    if future.done():
+        return
+    if failure is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(value)
 
 
 def sentence(error: BaseException) -> str:

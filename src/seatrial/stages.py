@@ -127,6 +127,7 @@ def start_cluster(world: World) -> Cluster:
     )
     cluster = provider.start(request)  # sweeps first
     world.journal.write("cluster", name=cluster.name, provider=cluster.provider, kubernetes=cluster.kubernetes_version)
+    world.watch(cluster)
     return cluster
 
 
@@ -180,6 +181,10 @@ STAGES: Mapping[str, Callable[[World], Any]] = {
     "edge": open_edge,
     "browser": get_browser,
 }
+
+
+ON_CLUSTER = frozenset(STAGES) - {"engine", "images", "rendered", "browser"}
+"""Stages that are gone with the cluster."""
 
 
 def tear_down(world: World, *, interrupted: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,7 @@ class World:
         options: the command line.
         progress: what the terminal shows.
         scheduler: makes the stages; set by whoever builds the world.
+        watch: called with the cluster as soon as it answers: whoever builds the world wants to hear of its death.
     """
 
     app: App
@@ -88,6 +89,7 @@ class World:
     options: Options
     progress: Progress
     facts: dict[str, Any] = field(default_factory=dict)
+    watch: Callable[[Cluster], None] = lambda cluster: None
     _scheduler: Scheduler[World] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -240,3 +240,79 @@ def test_closing_cancels_what_waits():
     release.set()
     with pytest.raises(BaseException):  # noqa: B017 - concurrent.futures.CancelledError is a BaseException in some versions
         scheduler.result("waits")
+
+
+GONE = StageFailed("cluster", ClusterError("the cluster died"))
+
+
+def test_what_is_lost_fails_all_that_need_it_at_once_and_nothing_else():
+    hangs, begun = threading.Event(), threading.Barrier(3, timeout=5)
+    quick = Job("quick", lambda world: "seen", ("release",))
+
+    def hang(world: Any) -> str:
+        begun.wait()
+        hangs.wait(20)
+        return "too late"
+
+    scheduler: Scheduler[Any] = Scheduler(
+        None,
+        {"release": lambda world: "release", "images": lambda world: "images", "edge": lambda world: hangs.wait(20)},
+        workers=2,
+    )
+    scheduler.submit([quick])
+    assert scheduler.result("quick") == "seen"
+    stuck = [Job(f"stuck{number}", hang, ("release",)) for number in range(2)]
+    scheduler.submit(
+        [
+            *stuck,
+            Job("node", lambda world: "never", ("release",), Disturbs.NODE),
+            Job("late", lambda world: "never", ("edge",)),
+            Job("image", lambda world: "looked at", ("images",)),
+        ]
+    )
+    begun.wait()
+    began = time.monotonic()
+    scheduler.lose(("release", "edge"), GONE)
+    for key in ("stuck0", "stuck1", "node", "late"):
+        with pytest.raises(StageFailed, match="the cluster died"):
+            scheduler.result(key)
+    assert scheduler.result("image") == "looked at", "the threads that hang are in nobody's way"
+    assert scheduler.result("quick") == "seen", "what was seen before stays"
+    with pytest.raises(StageFailed, match="the cluster died"):
+        scheduler.stage("edge")
+    scheduler.submit([Job("after", lambda world: "never", ("release",))])
+    with pytest.raises(StageFailed, match="the cluster died"):
+        scheduler.result("after")
+    assert (scheduler.failure("release"), scheduler.made("release")) == (GONE, "release"), "it is still to be taken down"
+    scheduler.close()
+    assert time.monotonic() - began < 5, "nobody waits for what hangs"
+    hangs.set()
+
+
+def test_a_stage_that_is_lost_while_it_is_being_made_can_be_taken_down():
+    made = threading.Event()
+    scheduler: Scheduler[Any] = Scheduler(None, {"cluster": lambda world: made.wait(10) and "the cluster"})
+    stage = scheduler.begin("cluster")
+    scheduler.lose(("cluster",), GONE)
+    assert stage.exception(1) is GONE
+    made.set()
+    deadline = time.monotonic() + 5
+    while scheduler.made("cluster") is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert scheduler.made("cluster") == "the cluster"
+    scheduler.close()
+
+
+def test_what_holds_others_back_does_so_no_more_when_it_is_lost():
+    hangs, begun = threading.Event(), threading.Event()
+
+    def hang(world: Any) -> None:
+        begun.set()
+        hangs.wait(20)
+
+    scheduler = run([Job("load", hang, ("release",), Disturbs.CLUSTER)], {"engine": lambda world: "engine"})
+    assert begun.wait(5)
+    scheduler.submit([Job("image", lambda world: "looked at", ("engine",))])
+    scheduler.lose(("release",), GONE)
+    assert scheduler.result("image") == "looked at"
+    hangs.set()

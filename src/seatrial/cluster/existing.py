@@ -122,6 +122,13 @@ class ExistingCluster:
             f"programs cannot be run on the nodes of {self.name}", todo="Use the provider minikube for trials that need it."
         )
 
+    def ended(self) -> str:
+        """Its nodes are not ours: nobody can say."""
+        return ""
+
+    def collect_logs(self) -> None:
+        """Nor do they show us their logs."""
+
     def close(self) -> None:
         """Remove the run's namespaces; the cluster stays."""
         self._proofs.stop()

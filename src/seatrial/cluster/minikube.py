@@ -30,7 +30,7 @@ from seatrial.cluster.provider import CRICTL, Capability, ClusterRequest, Edge, 
 from seatrial.cluster.proving import PROOF_SECONDS, Proofs
 from seatrial.cluster.sweep import MADE_LABEL, PREFIX, PROFILE_LABEL, Home, listing, profile_of, remove, sweep
 from seatrial.cluster.waiting import rolled_out, wait_for
-from seatrial.errors import ClusterError, ProcessError
+from seatrial.errors import ClusterError, ProcessError, ProcessTimeout
 from seatrial.tools.docker import Docker
 from seatrial.tools.kube import Kube
 from seatrial.tools.kubectl import Kubectl
@@ -416,6 +416,16 @@ class MinikubeCluster:
     def node_exec(self, argv: Sequence[str], timeout: float) -> process.Completed:
         return self._docker("exec", self.name, *argv, timeout=timeout, check=False)
 
+    def ended(self) -> str:
+        """How the node's container ended; empty while it runs, and where the engine takes its time to answer."""
+        try:
+            found = self._docker.container(self.name)
+        except ProcessTimeout:
+            return ""
+        except ProcessError as error:
+            return f"its Docker engine does not answer: {error.message}"
+        return container_end(self.name, found)
+
     def restart(self) -> float:
         """``minikube stop`` and ``start``, as a user would; returns the seconds both took. Addresses stay the same."""
         began = time.monotonic()
@@ -517,6 +527,30 @@ class _Timer:
 
 def _timed(name: str, origin: float, steps: list[Step]) -> _Timer:
     return _Timer(name, origin, steps)
+
+
+ENDED = ("exited", "dead", "removing", "paused")
+"""States of a container (`docker ps`: status) out of which it does not come by itself."""
+
+
+def container_end(name: str, found: Mapping[str, Any] | None) -> str:
+    """How a node's container ended, in words; empty where it did not.
+
+    Args:
+        name: of the container.
+        found: ``docker container inspect``; None where there is none.
+    """
+    if found is None:
+        return f"the engine has no container {name} any more"
+    state = found["State"]
+    if state["Status"] not in ENDED:
+        return ""
+    if state["Status"] == "paused":
+        return f"the container {name} of its node is paused"
+    memory = ", killed for want of memory" if state.get("OOMKilled") else ""
+    why = f", {state['Error']}" if state.get("Error") else ""
+    how = f"{state['Status']} since {state['FinishedAt']}, with code {state['ExitCode']}"
+    return f"the container {name} of its node is {how}{memory}{why}"
 
 
 def minikube_program(request: ClusterRequest) -> Minikube:

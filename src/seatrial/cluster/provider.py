@@ -146,6 +146,12 @@ class Cluster(Protocol):
     def node_exec(self, argv: Sequence[str], timeout: float) -> Completed:
         """Run a program on the node, as root: signals to container processes, disk use. The exit code is not judged."""
 
+    def ended(self) -> str:
+        """How its node came to its end, in words; empty while that runs, and where nobody can say."""
+
+    def collect_logs(self) -> None:
+        """Keep what the node says of itself in ``ClusterRequest.workdir``; nothing where the node is not ours."""
+
     def close(self) -> None:
         """Remove what the run made, or leave it where it is to be kept. Safe to call twice."""
 

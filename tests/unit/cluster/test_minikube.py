@@ -14,7 +14,7 @@ from seatrial.cluster.minikube import BAKED, OFFICIAL, MinikubeCluster, Minikube
 from seatrial.cluster.node_image import NodeImage
 from seatrial.cluster.provider import Capability, ClusterRequest, Step
 from seatrial.cluster.sweep import Home
-from seatrial.errors import ClusterError, ProcessError
+from seatrial.errors import ClusterError, ProcessError, ProcessTimeout
 from seatrial.process import Completed
 from seatrial.toolchain.engine import Engine
 from seatrial.toolchain.model import Source, Tool, Ways
@@ -259,3 +259,42 @@ def test_where_the_canary_cannot_be_placed_every_proof_says_why(proofs: tuple[pr
     for capability in CAPABILITIES:
         with pytest.raises(ClusterError, match="namespaces are forbidden"):
             subject.get(capability)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"Status": "running"}, ""),
+        ({"Status": "restarting"}, ""),
+        ({"Status": "paused"}, "is paused"),
+        (
+            {"Status": "exited", "FinishedAt": "2026-11-22T07:40:12Z", "ExitCode": 137, "OOMKilled": True},
+            "is exited since 2026-11-22T07:40:12Z, with code 137, killed for want of memory",
+        ),
+        (
+            {"Status": "exited", "FinishedAt": "2026-11-22T07:40:12Z", "ExitCode": 1, "Error": "no space left"},
+            "with code 1, no space left",
+        ),
+    ],
+)
+def test_a_node_says_how_it_ended(found: dict[str, Any], said: str) -> None:
+    words = minikube.container_end("seatrial-r1", {"State": found})
+    assert said in words and bool(words) is bool(said)
+    assert "no container seatrial-r1" in minikube.container_end("seatrial-r1", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ProcessTimeout(("docker", "container"), None, "", 60), ""),
+        (ProcessError(("docker", "container"), 1, "Cannot connect to the Docker daemon", 0), "its Docker engine does not answer"),
+    ],
+)
+def test_an_engine_that_takes_its_time_says_nothing_of_the_node(tmp_path: Path, error: ProcessError, said: str) -> None:
+    def container(name: str) -> None:
+        raise error
+
+    subject = cluster(tmp_path)
+    subject._docker.container = container  # type: ignore[method-assign]
+    words = subject.ended()
+    assert said in words and bool(words) is bool(said)
