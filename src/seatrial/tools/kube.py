@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +33,8 @@ APPEAR_SECONDS = 60.0
 """How long a kubelet may not know a container that the API calls running."""
 REQUEST_SECONDS = 30.0
 """How long one request may take; a watch is asked for in pieces of this length at most."""
+FOLLOW_SECONDS = 0.5
+"""How often who follows a silent command is asked whether that is enough."""
 
 # kind -> (path of its API group version, plural, namespaced). What is not here is looked up by discovery.
 _KINDS: dict[str, tuple[str, str, bool]] = {
@@ -458,7 +461,33 @@ class Kube:
                 time.sleep(0.3)  # the kubelet announces nothing
 
     def _exec_once(self, pod: str, namespace: str, argv: Sequence[str], container: str | None, timeout: float) -> ExecResult:
-        """``stream()`` swaps the client's call function while it runs, so each exec has a client of its own."""
+        where = f"{namespace}/{pod}"
+        with self._session(pod, namespace, argv, container, timeout) as session:
+            session.run_forever(timeout=timeout)
+            if session.is_open():
+                raise ExecFailed(f"{argv[0]} in {where} did not end within {timeout:.0f} s")
+            stdout, stderr = session.read_stdout(), session.read_stderr()
+            return ExecResult(_exec_code(session.read_channel(3), argv, where), stdout, stderr)
+
+    def follow(
+        self, pod: str, namespace: str, argv: Sequence[str], *, container: str | None = None, ended: Callable[[], bool]
+    ) -> Iterator[str]:
+        """Run a command in a container; each line that it prints, as soon as it does, until it ends or ``ended`` says so.
+
+        That alone does not stop the command: it goes with its container. Empty lines are left out.
+
+        Raises:
+            ExecFailed: it could not be run, or the connection broke off.
+        """
+        with self._session(pod, namespace, argv, container, REQUEST_SECONDS) as session:
+            while session.is_open() and not ended():
+                if line := session.readline_stdout(timeout=FOLLOW_SECONDS):
+                    yield line
+            yield from filter(None, session.read_stdout().splitlines())
+
+    @contextmanager
+    def _session(self, pod: str, namespace: str, argv: Sequence[str], container: str | None, timeout: float) -> Iterator[Any]:
+        """A command that runs. ``stream()`` swaps the client's call function while it runs, so each has a client of its own."""
         own = self._new_client()
         arguments: dict[str, Any] = {"container": container} if container else {}
         where = f"{namespace}/{pod}"
@@ -477,11 +506,7 @@ class Kube:
                 **arguments,
             )
             try:
-                session.run_forever(timeout=timeout)
-                if session.is_open():
-                    raise ExecFailed(f"{argv[0]} in {where} did not end within {timeout:.0f} s")
-                stdout, stderr = session.read_stdout(), session.read_stderr()
-                return ExecResult(_exec_code(session.read_channel(3), argv, where), stdout, stderr)
+                yield session
             finally:
                 session.close()
                 session.sock.shutdown()  # close() leaves the socket open where the server said goodbye first

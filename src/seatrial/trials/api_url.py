@@ -17,7 +17,7 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.trials import copies, journeys, live, probe_pod, users
 from seatrial.trials.database import marker
 from seatrial.trials.journeys import SCRIPTED
-from seatrial.trials.probes import container_pid
+from seatrial.trials.processes import container_pid
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 

@@ -10,7 +10,7 @@ from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Object
 from seatrial.trials import live
-from seatrial.trials.probes import container_pid
+from seatrial.trials.processes import container_pid
 from seatrial.world import World
 
 CALLED_SECONDS = 20.0
@@ -72,7 +72,12 @@ def _sockets(cluster: Cluster, pid: int) -> str:
 
 
 def connected(sockets: str, port: int) -> set[str]:
-    """Addresses at the other end of a port's connections, closing ones included.
+    """Addresses at the other end of a port's connections, closing ones included; ``sockets``: see :func:`ends`."""
+    return {address for address, _ in ends(sockets, port)}
+
+
+def ends(sockets: str, port: int) -> set[tuple[str, int]]:
+    """Addresses and ports at the other end of a port's connections, closing ones included.
 
     Args:
         sockets: text of /proc/net/tcp and tcp6 (Documentation/networking/proc_net_tcp.rst).
@@ -83,7 +88,8 @@ def connected(sockets: str, port: int) -> set[str]:
         if len(fields) < 4 or ":" not in fields[1] or fields[3] == LISTEN:
             continue
         if int(fields[1].rpartition(":")[2], 16) == port:
-            found.add(_address(fields[2].rpartition(":")[0]))
+            address, _, other = fields[2].rpartition(":")
+            found.add((_address(address), int(other, 16)))
     return found
 
 

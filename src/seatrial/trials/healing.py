@@ -13,7 +13,7 @@ from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import callers, edge, live, recovery, traffic
-from seatrial.trials.probes import container_pid
+from seatrial.trials.processes import container_pid
 from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World

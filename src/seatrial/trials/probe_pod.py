@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import statistics
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,10 +35,12 @@ ROOM_SECONDS, ROOM_LOOK_SECONDS = 120.0, 1.0
 SLOW_ASKED_AGAIN = 4
 REACHED, DENIED, UNKNOWN = "reached", "denied", "unknown"
 TCP, UDP = "TCP", "UDP"
+POLICIES = threading.Lock()
+"""Held by whoever lifts the application's policies for a while, or measures while they are in force."""
 _DENYING = ("no route", "unreachable", "prohibited", "not permitted", "reset by peer")
 """What the kernel says, beyond a refusal or silence, where a packet filter rejects a connection."""
 
-_FIND = 'a=$(command -v agnhost) || a=/agnhost; b=/bin/busybox; [ -x $b ] || b=""'
+FIND = 'a=$(command -v agnhost) || a=/agnhost; b=/bin/busybox; [ -x $b ] || b=""'
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def helper_pod(
 
 def _container(arguments: Sequence[str], listening: Sequence[int], udp: int | None = None) -> Object:
     """A container that runs agnhost; where it answers by UDP too, which its porter cannot, a netexec does that beside it."""
-    beside = f'{_FIND}; "$a" netexec --http-port=0 --udp-port={udp} & exec "$a" {shlex.join(arguments)}'
+    beside = f'{FIND}; "$a" netexec --http-port=0 --udp-port={udp} & exec "$a" {shlex.join(arguments)}'
     return {
         "image": AGNHOST,
         "imagePullPolicy": "IfNotPresent",
@@ -330,18 +333,20 @@ def _reach(kube: Kube, source: Source, asked: Sequence[Target], seconds: int) ->
             lines.append(f"t {number} {shlex.quote(target.host)} {target.port} {address} &")
         else:
             lines.append(f"u {number} {target.protocol.lower()} {address} &")
-    output = run_script(kube, source, "\n".join([_FIND, *lines, "wait"]), timeout=30 + seconds)
+    output = run_script(kube, source, "\n".join([FIND, *lines, "wait"]), timeout=30 + seconds)
     return parse_reach(output, [target.protocol for target in asked])
 
 
 def await_way(kube: Kube, source: Source, targets: Sequence[tuple[str, int]]) -> None:
     """Wait until a pod that has just started reaches each target, or time is up: policies know its address a little later.
 
-    What does not open in time is the caller's to find out.
+    While policies are lifted every way is open, and closes again for a pod whose address they do not know yet; so nobody may lift
+    them while this waits. What does not open in time is the caller's to find out.
     """
-    deadline = time.monotonic() + WAY_SECONDS
-    while any(found.outcome != REACHED for found in reach(kube, source, targets)) and time.monotonic() < deadline:
-        time.sleep(WAY_LOOK_SECONDS)
+    with POLICIES:
+        deadline = time.monotonic() + WAY_SECONDS
+        while any(found.outcome != REACHED for found in reach(kube, source, targets)) and time.monotonic() < deadline:
+            time.sleep(WAY_LOOK_SECONDS)
 
 
 def _address(host: str, port: int) -> str:
@@ -391,7 +396,7 @@ def fetch(kube: Kube, source: Source, urls: Sequence[str | float], *, seconds: i
     """
     token = secrets.token_hex(8)
     lines = [
-        _FIND,
+        FIND,
         "p() { read u _ </proc/uptime; "
         f'o=$($b timeout {seconds} $b wget -S -q -O - "$1" 2>&1); r=$?; read v _ </proc/uptime; '
         f'echo "{token} $r $u $v $(date +%s)"; echo "$o"; }}',
@@ -448,40 +453,6 @@ def ask_slow_again(kube: Kube, source: Source, answers: Sequence[Answer], limit:
         else answer
         for answer in answers
     ]
-
-
-def storm(kube: Kube, source: Source, url: str, count: int, *, seconds: int = 5) -> dict[str, Any]:
-    """GET one URL so many times, each on a connection of its own, in one exec.
-
-    Returns:
-        ``asked``, ``failed``, ``seconds`` and the first ``errors``.
-    """
-    script = "\n".join(
-        [
-            _FIND,
-            "read u _ </proc/uptime; i=0; f=0",
-            f"while [ $i -lt {count} ]; do i=$((i+1))",
-            f"  o=$($b timeout {seconds} $b wget -q -O /dev/null {shlex.quote(url)} 2>&1) && continue",
-            '  f=$((f+1)); [ $f -gt 5 ] || echo "error $i $o"',
-            "done; read v _ </proc/uptime",
-            'echo "done $i $f $u $v"',
-        ]
-    )
-    output = run_script(kube, source, script, timeout=30 + count * 0.2 + seconds * 5)
-    return parse_storm(output)
-
-
-def parse_storm(output: str) -> dict[str, Any]:
-    """Read what :func:`storm`'s script printed.
-
-    Raises:
-        ClusterError: it did not come to its end.
-    """
-    errors = [line.removeprefix("error ") for line in output.splitlines() if line.startswith("error ")]
-    last = next((line.split() for line in output.splitlines() if line.startswith("done ")), None)
-    if last is None:
-        raise ClusterError(f"the requests did not come to their end: {output.strip()[-200:]}")
-    return {"asked": int(last[1]), "failed": int(last[2]), "seconds": round(float(last[4]) - float(last[3]), 2), "errors": errors}
 
 
 def run_script(kube: Kube, source: Source, script: str, *, timeout: float) -> str:

@@ -16,7 +16,7 @@ from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import copies, live, persistence, probe_pod
-from seatrial.trials.probes import container_pid, signal_container
+from seatrial.trials.processes import container_pid, signal_container
 from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World

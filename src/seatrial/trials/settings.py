@@ -14,9 +14,10 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.secrecy import is_secret
 from seatrial.chart.workloads import KeyPath
 from seatrial.errors import ClusterError, Place, SeatrialError
+from seatrial.journal import LONG
 from seatrial.tools.kube import Object
-from seatrial.trials import live, sensitive
-from seatrial.trials.probes import container_pid
+from seatrial.trials import evidence, live, sensitive
+from seatrial.trials.processes import container_pid
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
 
@@ -32,6 +33,8 @@ EXPECTED: Mapping[str, re.Pattern[str]] = {
 _C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ANNOTATED = ("Pod", "ConfigMap", "Service", "ServiceAccount", "Ingress", "PersistentVolumeClaim")
 """Kinds without a pod template that are looked through for secret values."""
+DESCRIBED = (*evidence.KINDS, "ConfigMap", "Secret", "ServiceAccount", "Event")
+"""Kinds of which every text is looked through, of a Secret all but its data: who may not read Secrets may describe the rest."""
 
 
 def setting_of(kind: str, names: Iterable[str]) -> str | None:
@@ -299,7 +302,8 @@ def observe_secrets(world: World) -> dict[str, Any]:
     Returns:
         ``secrets`` (name, type, labelled, variables: whether env is made of it, ``keys``: key, trouble), ``arrivals`` (workload
         and container, variable, secret, key), ``hits`` (source, where, place), ``plain`` (where, place: settings that look secret
-        and stand in the open), ``unread`` (Secret / key that seatrial.yaml asks for and no container reads), ``searched`` (how
+        and stand in the open), ``described`` (source, where: what ``kubectl describe`` and its like show of any object, beyond
+        ``hits``), ``looked`` (how many texts of how many objects and events that were), ``unread`` (Secret / key that seatrial.yaml asks for and no container reads), ``searched`` (how
         many values in how many texts), ``short`` (sources of values too short to be looked for), ``asked``.
     """
     kube, app, rendered = world.kube, world.app, world.rendered.objects
@@ -315,6 +319,9 @@ def observe_secrets(world: World) -> dict[str, Any]:
     values = sensitive.of_secrets(world, sensitive.secrets(kube, app.namespace))
     others = [item for kind in ANNOTATED for item in kube.find(kind, app.namespace) if not _helper(item)]
     texts = _texts(makers, others)
+    known = {text.text for _, text in texts if any(value.stands_in(text.text) for value in values)}
+    shown = [item for kind in DESCRIBED for item in kube.find(kind, app.namespace) if not _helper(item)]
+    every = [(item, where, text) for item in shown for where, text in sensitive.everything(item) if text not in known]
     whole = {(ref.name, None) for _, ref in references if ref.key is None}
     read = {(ref.name, ref.key) for _, ref in references}
     return {
@@ -336,6 +343,13 @@ def observe_secrets(world: World) -> dict[str, Any]:
             for item, text in texts
             if is_secret(text.name, text.text)
         ],
+        "described": [
+            {"source": value.source, "where": f"{item['kind']} {item['metadata']['name']} / {where}"}
+            for item, where, text in every
+            for value in values
+            if len(value.value) >= LONG and value.stands_in(text)
+        ],
+        "looked": {"texts": len(every), "objects": len(shown), "events": sum(item["kind"] == "Event" for item in shown)},
         "unread": [
             f"Secret {name} / {key}"
             for name, keys in app.chart.secrets.items()
@@ -388,6 +402,7 @@ def judge_secrets(seen: Mapping[str, Any]) -> Verdict:
         return not_applicable("no pod reads a Secret, and no setting is called like one")
     mend = "Keep it in the Secret alone and read it with secretKeyRef; change it, others have read it"
     faults = [_open_fault(hit["where"], f"the value of {hit['source']}", hit["place"], mend) for hit in seen["hits"]]
+    faults += [_open_fault(hit["where"], f"the value of {hit['source']}", "", mend) for hit in seen["described"]]
     known = {hit["where"] for hit in seen["hits"]}
     faults += [
         _open_fault(entry["where"], "a secret in plain text", entry["place"], "Keep it in a Secret and read it with secretKeyRef")
@@ -403,8 +418,16 @@ def judge_secrets(seen: Mapping[str, Any]) -> Verdict:
     unknown = [f"Secret {name} is read by pods and is not there" for name in seen["absent"]]
     if not seen["arrivals"] and not faults:
         faults.append(Fault("the release", "no container reads a Secret", "its sensitive settings through secretKeyRef"))
-    searched = seen["searched"]
+    searched, looked = seen["searched"], seen["looked"]
+    if not looked["objects"]:
+        unknown.append("the namespace shows no object in which secret values could be looked for")
     told = [Evidence(f"{searched['values']} secret values looked for in {searched['texts']} texts of the namespace's objects")]
+    told.append(
+        Evidence(
+            f"and in all {looked['texts']} texts of {looked['objects']} objects as they are described: conditions, annotations, who "
+            f"manages which fields, and {looked['events']} events"
+        )
+    )
     told += [Evidence(f"{source} is too short to be looked for") for source in seen["short"]]
     told += [
         Evidence(f"{entry['subject']} reads Secret {entry['secret']}" + (f" / {entry['key']}" if entry["key"] else ", all keys"))

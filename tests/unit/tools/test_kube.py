@@ -328,6 +328,18 @@ def test_exec_that_says_nothing_about_the_command_is_an_error(
         kube.exec("a", "shop", ["prog"])
 
 
+def test_a_command_is_followed_line_by_line_until_it_ends_or_that_is_enough(api: FakeApi, kube: Kube) -> None:
+    api.on("GET", PODS + "/a/exec", lambda handler: handler.websocket([(1, "one\ntw"), (2, "err\n"), (1, "o\n\nlast")]))
+    assert list(kube.follow("a", "shop", ["prog"], container="c", ended=lambda: False)) == ["one", "two", "last"]
+    heard: list[str] = []
+    for line in kube.follow("a", "shop", ["prog"], ended=lambda: bool(heard)):
+        heard.append(line)
+        break
+    assert heard == ["one"]
+    with pytest.raises(ExecFailed, match="could not be run"):
+        list(kube.follow("gone", "shop", ["prog"], ended=lambda: False))
+
+
 def test_exec_into_a_pod_that_is_not_there_is_an_error(kube: Kube) -> None:
     with pytest.raises(ExecFailed, match="could not be run"):
         kube.exec("gone", "shop", ["prog"])

@@ -1,59 +1,23 @@
-"""Judges of trials that disturb one thing: a frozen pod, evictions, a broken release under helm test, and the database's facts."""
+"""Judges of trials that disturb one thing: evictions, a broken release under helm test, and the database's facts."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from seatrial.chart import workloads
 from seatrial.trials.database import judge_database, lost
 from seatrial.trials.eviction import judge_budgets, judge_evictions
 from seatrial.trials.hook import judge_hook
-from seatrial.trials.probes import judge_readiness, liveness_budget
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
 
 
 def test_recorded_observations_pass(recorded: Recorded) -> None:
-    assert judge_readiness(recorded("readiness")).outcome is Outcome.PASSED
     assert judge_budgets(recorded("budgets")).outcome is Outcome.PASSED
     assert judge_evictions(recorded("evictions")).outcome is Outcome.PASSED
     assert judge_hook(recorded("hook")).outcome is Outcome.PASSED
     assert judge_database(recorded("database")).outcome is Outcome.PASSED
-
-
-# readiness
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"pods": ["only"]}, "1 ready pods"),
-        ({"left": None}, "still an endpoint"),
-        ({"left": 31.0}, "left after 31.0 s"),
-        ({"back": None}, "never an endpoint again"),
-        ({"requests": {"asked": 200, "failed": 3, "seconds": 5, "errors": ["1 refused"]}}, "3 of 200 requests failed"),
-        ({"restarts": [0, 1], "frozen": 12.0, "budget": 23.0}, "restarts 0 -> 1"),
-    ],
-)
-def test_readiness_faults(recorded: Recorded, change: dict[str, Any], words: str) -> None:
-    verdict = judge_readiness({**recorded("readiness"), **change})
-    assert verdict.outcome is Outcome.FAILED
-    assert words in verdict.reason
-
-
-def test_a_freeze_longer_than_the_liveness_budget_proves_nothing(recorded: Recorded) -> None:
-    seen = {**recorded("readiness"), "restarts": [0, 1], "frozen": 40.0, "budget": 23.0}
-    assert judge_readiness(seen).outcome is Outcome.INCONCLUSIVE
-    assert judge_readiness({**recorded("readiness"), "spell": 45.0}).outcome is Outcome.INCONCLUSIVE
-
-
-def test_liveness_budget() -> None:
-    probe = {"periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 3}
-    assert liveness_budget(workloads.Container("c", {"livenessProbe": probe}, False, ())) == 23
-    assert liveness_budget(workloads.Container("c", {"livenessProbe": {}}, False, ())) == 21
-    assert liveness_budget(workloads.Container("c", {}, False, ())) is None
 
 
 # budgets

@@ -5,7 +5,6 @@ from typing import Any, cast
 import pytest
 
 from seatrial import process
-from seatrial.errors import ClusterError
 from seatrial.tools.kube import ApiError, ExecResult, Kube
 from seatrial.trials import probe_pod
 from seatrial.trials.probe_pod import (
@@ -20,7 +19,6 @@ from seatrial.trials.probe_pod import (
     judge_connect,
     parse_fetch,
     parse_reach,
-    parse_storm,
     reach,
 )
 
@@ -142,17 +140,6 @@ def test_no_answer_and_quick_answers_are_not_asked_again() -> None:
     assert ask_slow_again(None, Source("p", "n", "c", "1.2.3.4"), answers, 1.0) == answers  # type: ignore[arg-type]
 
 
-def test_storm() -> None:
-    assert parse_storm("error 3 refused\ndone 200 1 5.00 7.50\n") == {
-        "asked": 200,
-        "failed": 1,
-        "seconds": 2.5,
-        "errors": ["3 refused"],
-    }
-    with pytest.raises(ClusterError, match="did not come to their end"):
-        parse_storm("error 3 refused\n")
-
-
 def test_helper_pods_fit_the_restricted_level_and_may_never_be_ready() -> None:
     pod = helper_pod("x", {"app": "y"}, ports=[80, 81], never_ready=True)
     container = pod["spec"]["containers"][0]
@@ -224,6 +211,20 @@ def test_a_new_pod_waits_until_every_way_is_open_and_no_longer_than_it_may(monke
     monkeypatch.setattr(probe_pod, "WAY_SECONDS", -1.0)
     probe_pod.await_way(source, source, [("web", 80), ("api", 81)])
     assert len(asked) == 4, "time is up: the caller finds out"
+
+
+def test_a_way_that_is_open_because_policies_are_lifted_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifted: list[bool] = []
+
+    def reach(kube: Any, source: Any, targets: Any) -> list[probe_pod.Reach]:
+        lifted.append(not probe_pod.POLICIES.acquire(blocking=False))
+        return [probe_pod.Reach("reached", "")]
+
+    monkeypatch.setattr(probe_pod, "reach", reach)
+    source: Any = None
+    probe_pod.await_way(source, source, [("web", 80)])
+    assert lifted == [True], "nobody else may lift them while the way is tried"
+    assert not probe_pod.POLICIES.locked()
 
 
 def test_a_helper_waits_for_room_in_the_quota_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
