@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from seatrial.discovery import pagefiles
 from seatrial.discovery.dockerfiles import FoundDockerfile, copied, covers
 from seatrial.discovery.tree import Tree, text_of
 from seatrial.errors import Place
@@ -21,7 +22,7 @@ _FRAMEWORKS = {
     "Express": re.compile(r"(?:require\(\s*|\bfrom\s+)['\"]express['\"]"),
 }
 _OTHERS = re.compile(
-    r"\b(?:from|import)\s+(?:django|aiohttp|tornado|sanic|bottle|falcon|starlette|connexion|strawberry|quart|gradio|flask_restx|"
+    r"\b(?:from|import)\s+(?:django|aiohttp|tornado|sanic|bottle|falcon|starlette\.(?:applications|endpoints|routing|staticfiles)|connexion|strawberry|quart|gradio|flask_restx|"
     r"flask_restful|flask_admin|flask_healthz|healthcheck|fastapi_health\w*|py_healthcheck|flask_appbuilder)\b|"
     r"(?:require\(\s*|\bfrom\s+|\bimport\s+)['\"](?:@nestjs/\w+|fastify|koa|hapi|@hapi/\w+|next|nuxt|loopback|@feathersjs/\w+|apollo-server[\w-]*|@apollo/server|"
     r"@godaddy/terminus|lightship|express-actuator|[\w@][\w@/-]*health[\w-]*|health[\w-]*|express-openapi[\w-]*|swagger-[\w-]+|http-proxy[\w-]*)['\"]"
@@ -41,7 +42,12 @@ _UNSURE = re.compile(
     r"\b(?:app|router)\[\w|importlib|readdirSync|before_request|\.middleware\(|\.add_middleware\(\s*\w*Health"
 )
 """Routes that a pattern, a folder or a program makes, and what answers where no route does."""
-_MADE_BY_ITSELF = {"FastAPI": ("/docs", "/redoc", "/openapi.json"), "Flask": ("/static/",), "Express": ()}
+_MADE_BY_ITSELF = {
+    "FastAPI": ("/docs", "/redoc", "/openapi.json"),
+    "Flask": ("/static/",),
+    "Express": (),
+    pagefiles.FRAMEWORK: pagefiles.MADE_BY_ITSELF,
+}
 _NGINX = re.compile(r"(?:^|/)etc/nginx(?:/|$)")
 _PASSES = re.compile(r"^[ \t]*(?:proxy_pass|grpc_pass)\s+(?P<url>(?:https?|grpcs?)://[^\s;$]+)[^;\n$]*;", re.MULTILINE)
 _UPSTREAM = re.compile(r"^[ \t]*upstream\s+(?P<name>[\w.-]+)\s*\{(?P<body>[^}]*)\}", re.MULTILINE)
@@ -53,8 +59,8 @@ class Routes:
     """HTTP paths of one program, all of which its sources declare.
 
     Attributes:
-        framework: FastAPI, Flask or Express.
-        paths: as they are declared, with the parameters in them; routers may stand below a prefix.
+        framework: FastAPI, Flask, Express or Next.js.
+        paths: as they are declared, with the parameters in them; routers may stand below a prefix, but for Next.js.
     """
 
     framework: str
@@ -65,6 +71,8 @@ class Routes:
         asked = f"/{path.partition('?')[0].strip('/')}"
         if any(asked == each or (each.endswith("/") and asked.startswith(each)) for each in _MADE_BY_ITSELF[self.framework]):
             return True
+        if self.framework == pagefiles.FRAMEWORK:
+            return any(pagefiles.pattern(each).match(asked) for each in self.paths)
         return any(_pattern(each).search(asked) for each in self.paths)
 
 
@@ -87,8 +95,11 @@ def routes(found: FoundDockerfile, tree: Tree) -> Routes | None:
     """The paths that an image's program answers; None where its sources do not say for sure."""
     if found.parsed is None or not re.search(r"python|node|uv\b|bun", found.parsed.final_base()):
         return None
-    texts = [text for name in _sources(found, tree) if (text := text_of(found.context / name))]
-    whole = "\n".join(texts)
+    given = _given(found, tree)
+    if (pages := pagefiles.paths(found.context, given)) is not None:
+        return Routes(pagefiles.FRAMEWORK, pages) if pages else None
+    sources = [name for name in given if _SOURCE.fullmatch(name) and not _ASIDE.search(name)][:MAX_SOURCES]
+    whole = "\n".join(text for name in sources if (text := text_of(found.context / name)))
     frameworks = [name for name, sign in _FRAMEWORKS.items() if sign.search(whole)]
     if len(frameworks) != 1 or _OTHERS.search(whole) or _UNSURE.search(whole):
         return None
@@ -130,8 +141,8 @@ def _urls(text: str) -> Iterator[tuple[str, int]]:
             yield f"http://{server['host']}:{server['port'] or 80}", match.start("body") + server.start()
 
 
-def _sources(found: FoundDockerfile, tree: Tree) -> list[str]:
-    """Sources that the image is given, relative to its context."""
+def _given(found: FoundDockerfile, tree: Tree) -> Sequence[str]:
+    """Files that the image's stages are given, relative to their context."""
     assert found.parsed is not None
     start = tree.name(found.context) if found.context.is_relative_to(tree.root) else None
     if start is None:
@@ -139,8 +150,7 @@ def _sources(found: FoundDockerfile, tree: Tree) -> list[str]:
     prefix, ignore = "" if start == "." else f"{start}/", found.ignored()
     taken = {source for stage in found.parsed.stages for each in stage.instructions for source in copied(each, found.parsed.args)}
     inside = (name[len(prefix) :] for name in tree.own if name.startswith(prefix))
-    wanted = (name for name in inside if _SOURCE.fullmatch(name) and not _ASIDE.search(name))
-    return [name for name in wanted if any(covers(each, name) for each in taken) and not ignore.ignores(name)][:MAX_SOURCES]
+    return [name for name in inside if any(covers(each, name) for each in taken) and not ignore.ignores(name)]
 
 
 def _pattern(path: str) -> re.Pattern[str]:

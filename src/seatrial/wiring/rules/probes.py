@@ -75,7 +75,7 @@ def path(graph: Graph) -> Iterator[Hit]:
     """A probe asks a path that the application answers.
 
     The application's health paths are declared (seatrial.yaml); a probe that asks another one gets 404. Where they are not, the
-    routes of FastAPI, Flask and Express are read in what the Dockerfile copies, where that is sure.
+    routes of FastAPI, Flask, Express and Next.js are read in what the Dockerfile copies, where that is sure.
     """
     yield from _without_route(graph)
     for workload in graph.workloads:
