@@ -158,3 +158,21 @@ def _of_container(subject: str, container: workloads.Container) -> Iterator[Text
     for part in ("command", "args"):
         for index, text in enumerate(container.spec.get(part) or []):
             yield Text(f"{subject} / {part}", "", str(text), (*container.path, part, index))
+
+
+def everything(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text of an object, names of fields included, with the field that it stands in; of a Secret all but its data."""
+    parts = {key: value for key, value in item.items() if item["kind"] != "Secret" or key not in ("data", "stringData")}
+    yield from _scalars(parts, "")
+
+
+def _scalars(data: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield where or "its fields", str(key)
+            yield from _scalars(value, f"{where}.{key}" if where else str(key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _scalars(value, f"{where}[{index}]")
+    elif isinstance(data, str):
+        yield where, data

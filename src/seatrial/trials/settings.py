@@ -303,8 +303,9 @@ def observe_secrets(world: World) -> dict[str, Any]:
         ``secrets`` (name, type, labelled, variables: whether env is made of it, ``keys``: key, trouble), ``arrivals`` (workload
         and container, variable, secret, key), ``hits`` (source, where, place), ``plain`` (where, place: settings that look secret
         and stand in the open), ``described`` (source, where: what ``kubectl describe`` and its like show of any object, beyond
-        ``hits``), ``looked`` (how many texts of how many objects and events that were), ``unread`` (Secret / key that seatrial.yaml asks for and no container reads), ``searched`` (how
-        many values in how many texts), ``short`` (sources of values too short to be looked for), ``asked``.
+        ``hits``), ``looked`` (how many texts of how many objects and events that were), ``unread`` (Secret / key that
+        seatrial.yaml asks for and no container reads), ``searched`` (how many values in how many texts), ``short`` (sources of
+        values too short to be looked for), ``asked``.
     """
     kube, app, rendered = world.kube, world.app, world.rendered.objects
     makers = [item for kind in MAKERS for item in kube.find(kind, app.namespace)]
@@ -398,7 +399,7 @@ def _secret(item: Object, references: Iterable[workloads.Reference]) -> dict[str
 
 def judge_secrets(seen: Mapping[str, Any]) -> Verdict:
     """M2-CFG-02: what is secret comes from labelled Opaque Secrets that decode cleanly, and stands nowhere else."""
-    if not (seen["secrets"] or seen["hits"] or seen["plain"] or seen["asked"]):
+    if not (seen["secrets"] or seen["hits"] or seen["described"] or seen["plain"] or seen["asked"]):
         return not_applicable("no pod reads a Secret, and no setting is called like one")
     mend = "Keep it in the Secret alone and read it with secretKeyRef; change it, others have read it"
     faults = [_open_fault(hit["where"], f"the value of {hit['source']}", hit["place"], mend) for hit in seen["hits"]]
@@ -424,8 +425,8 @@ def judge_secrets(seen: Mapping[str, Any]) -> Verdict:
     told = [Evidence(f"{searched['values']} secret values looked for in {searched['texts']} texts of the namespace's objects")]
     told.append(
         Evidence(
-            f"and in all {looked['texts']} texts of {looked['objects']} objects as they are described: conditions, annotations, who "
-            f"manages which fields, and {looked['events']} events"
+            f"and in all {looked['texts']} texts of {looked['objects']} objects as they are described: conditions, annotations, "
+            f"who manages which fields, and {looked['events']} events"
         )
     )
     told += [Evidence(f"{source} is too short to be looked for") for source in seen["short"]]

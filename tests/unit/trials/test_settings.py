@@ -4,15 +4,25 @@ import base64
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from seatrial.chart import workloads
+from seatrial.journal import Redactor
 from seatrial.process import Completed
 from seatrial.tools.kube import ExecFailed, ExecResult
 from seatrial.trials import sensitive
-from seatrial.trials.sensitive import Sensitive, decoded, texts
-from seatrial.trials.settings import environment, judge_config, judge_secrets, parse_environment, setting_of, wanted
+from seatrial.trials.sensitive import Sensitive, decoded, everything, texts
+from seatrial.trials.settings import (
+    environment,
+    judge_config,
+    judge_secrets,
+    observe_secrets,
+    parse_environment,
+    setting_of,
+    wanted,
+)
 from seatrial.verdict import Outcome
 
 PASSWORD = "Zf3-xyQ9_kLmN2pR"
@@ -242,6 +252,78 @@ def test_the_values_of_a_release() -> None:
     assert [one.source for one in found] == ["Secret s / SALT", "Secret s / DATABASE_URL"]
 
 
+def test_whatever_is_described_of_an_object_is_looked_at_but_a_secrets_data() -> None:
+    item = pod(env=[{"name": "A", "value": "1"}])
+    item["metadata"] |= {"managedFields": [{"fieldsV1": {'f:x{"v":"set"}': {}}}], "annotations": {"last": "applied"}}
+    item["status"] = {"conditions": [{"type": "Ready", "message": "no good"}]}
+    found = set(everything(item))
+    assert {
+        ("metadata.annotations.last", "applied"),
+        ("metadata.managedFields[0].fieldsV1", 'f:x{"v":"set"}'),
+        ("spec.containers[0].env[0].value", "1"),
+        ("status.conditions[0].message", "no good"),
+    } <= found
+    kept = {"kind": "Secret", "metadata": {"name": "s", "annotations": {"last": "shown"}}, "data": {"KEY": "aGlkZGVu"}}
+    texts_of = {text for _, text in everything({**kept, "stringData": {"KEY": "hidden"}})}
+    assert "shown" in texts_of and not texts_of & {"aGlkZGVu", "hidden", "KEY"}
+
+
+def _coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+EVENT = {"metadata": {"name": "api-1.17"}, "reason": "Failed", "involvedObject": {"kind": "Pod", "name": "api-1"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "where"),
+    [
+        ("Event", {**EVENT, "message": f"dial db?password={quote(PASSWORD, safe='')}"}, "Event api-1.17 / message"),
+        ("Event", {**EVENT, "message": f"header {_coded('api:' + PASSWORD)}"}, "Event api-1.17 / message"),
+        (
+            "Secret",
+            {
+                "metadata": {"name": "shop", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": PASSWORD}},
+                "type": "Opaque",
+                "data": {"DB_PASSWORD": _coded(PASSWORD)},
+            },
+            "Secret shop / metadata.annotations.kubectl.kubernetes.io/last-applied-configuration",
+        ),
+        (
+            "Pod",
+            {"metadata": {"name": "api-1"}, "spec": {}, "status": {"conditions": [{"message": f"no {PASSWORD}"}]}},
+            "Pod api-1 / status.conditions[0].message",
+        ),
+        (
+            "ReplicaSet",
+            {"metadata": {"name": "api-1", "managedFields": [{"fieldsV1": {f'v:"{PASSWORD}"': {}}}]}},
+            "ReplicaSet api-1 / metadata.managedFields[0].fieldsV1",
+        ),
+    ],
+)
+def test_a_secret_that_is_described_somewhere_is_found_in_every_form(kind: str, item: dict[str, Any], where: str) -> None:
+    secret_item = {"kind": "Secret", "metadata": {"name": "shop"}, "type": "Opaque", "data": {"DB_PASSWORD": _coded(PASSWORD)}}
+    there = {"Secret": [secret_item], "Service": [{"kind": "Service", "metadata": {"name": "api"}}]}
+    there[kind] = [{"kind": kind, **item}]
+    world: Any = SimpleNamespace(
+        kube=SimpleNamespace(find=lambda kind, namespace: there.get(kind, [])),
+        app=SimpleNamespace(namespace="shop", reference=False, chart=SimpleNamespace(secrets={}, inventory=())),
+        rendered=SimpleNamespace(objects=()),
+        journal=SimpleNamespace(redactor=Redactor()),
+    )
+    seen = observe_secrets(world)
+    assert seen["described"] == [{"source": "Secret shop / DB_PASSWORD", "where": where}]
+    assert seen["looked"]["objects"] == (2 if kind == "Secret" else 3)
+    assert where in judge_secrets(seen).reason and PASSWORD not in str(seen)
+    there[kind] = [secret_item] if kind == "Secret" else []
+    assert observe_secrets(world)["described"] == []
+
+
+def test_where_nothing_is_described_nothing_can_be_told() -> None:
+    verdict = judge_secrets(kept(looked={"texts": 0, "objects": 0, "events": 0}))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
 # M2-CFG-02
 
 
@@ -265,6 +347,8 @@ def kept(**changes: Any) -> dict[str, Any]:
         ],
         "hits": [],
         "plain": [],
+        "described": [],
+        "looked": {"texts": 900, "objects": 30, "events": 5},
         "unread": [],
         "searched": {"values": 1, "texts": 40},
         "short": [],
@@ -285,6 +369,10 @@ def test_secrets_that_are_kept_pass() -> None:
     ("changes", "words"),
     [
         ({"hits": [HIT]}, "ConfigMap web / GREETING (cm.yaml:7): found the value of Secret shop / DB_PASSWORD"),
+        (
+            {"described": [{"source": "Secret shop / DB_PASSWORD", "where": "Pod api-1 / status.conditions[0].message"}]},
+            "Pod api-1 / status.conditions[0].message: found the value of Secret shop / DB_PASSWORD",
+        ),
         ({"plain": [{"where": "Deployment api / env API_KEY", "place": ""}]}, "env API_KEY: found a secret in plain text"),
         ({"secrets": [secret(type="kubernetes.io/basic-auth")]}, "type kubernetes.io/basic-auth"),
         ({"secrets": [secret(labelled=False)]}, "no standard label"),
