@@ -6,6 +6,10 @@ Starts a cluster of its own (see `seatrial doctor` for what that needs) with tha
 one port, under policies that let through some of the pairs. Goals: 27 pods in 3 s, and a time per probe that changes by no more
 than 20 % up to 80 pods. With `--cyclonus` that program probes as many pods of its own on the same cluster:
 `go install github.com/mattfenwick/cyclonus/cmd/cyclonus@v0.5.6`.
+
+The pods are routed, not bridged: on a bridge each pod keeps the link address of each other that it asks, and a kernel holds 1,024
+of these for all its namespaces (net.ipv4.neigh.default.gc_thresh3) unless it is told otherwise. More than 32 pods that all ask
+one another lose packets there ("neighbour: arp_cache: neighbor table overflow!"), whoever probes.
 """
 
 from __future__ import annotations
@@ -16,12 +20,14 @@ import secrets
 import string
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial import process
 from seatrial.chart import workloads
 from seatrial.chart.policies import decide, pod_endpoint
+from seatrial.cluster.images import CYCLONUS_AGNHOST
 from seatrial.cluster.minikube import MinikubeProvider
 from seatrial.cluster.provider import Capability, Cluster, ClusterRequest
 from seatrial.toolchain import Toolchain
@@ -33,6 +39,14 @@ from seatrial.trials.probe_pod import REACHED, UNKNOWN, Reach, Source, Target
 PORT = 8080
 SPACES = ("x", "y", "z")
 SETTLE_SECONDS = 60.0
+ROUTED = """{"cniVersion": "0.4.0", "name": "routed", "plugins": [
+  {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "subnet": "10.244.0.0/16", "rangeStart": "10.244.8.0"}},
+  {"type": "portmap", "capabilities": {"portMappings": true}},
+  {"type": "firewall"}
+]}
+"""
+REGISTRY = CYCLONUS_AGNHOST.split("/", 1)[0]
+"""Under whose name the node has the image that cyclonus asks for."""
 GOAL_PODS, GOAL_SECONDS, GOAL_SPREAD = 27, 3.0, 0.2
 DENY: Object = {"podSelector": {}, "policyTypes": ["Ingress"]}
 ADMIT: Object = {
@@ -56,6 +70,7 @@ def main() -> None:
         cluster = MinikubeProvider().start(ClusterRequest(run_id, toolchain, Path(scratch), toolchain.cache, engine=lease.engine))
         try:
             cluster.capability(Capability.POLICY)  # waits until it is proven
+            route(cluster)
             figures = {}
             for count in arguments.pods:
                 figures[count] = ours(cluster, count)
@@ -68,6 +83,14 @@ def main() -> None:
                 )
         finally:
             cluster.close()
+
+
+def route(cluster: Cluster) -> None:
+    """Let pods that are made from now on be routed; those of the cluster itself stay on its bridge."""
+    script = 'cd /etc/cni/net.d && for each in *.conflist; do mv "$each" "$each.before"; done && cat >0-routed.conflist'
+    done = cluster.node_exec(["/bin/sh", "-c", f"{script} <<'END'\n{ROUTED}END"], 30)
+    if done.returncode:
+        raise SystemExit(f"the node's network plug-in was not changed: {done.output.strip()}")
 
 
 def ours(cluster: Cluster, count: int) -> dict[str, float]:
@@ -100,7 +123,9 @@ def ours(cluster: Cluster, count: int) -> dict[str, float]:
             kube.wait_gone("Namespace", space, timeout=120)
     wrong = misjudged(seen, wanted)
     unknown = sum(reach.outcome == UNKNOWN for reach in seen.values())
-    return {"probes": len(seen), "seconds": seconds, "wrong": wrong, "unknown": unknown, "load": load}
+    for (allowed, how), many in Counter((wanted[cell[:2]], seen[cell].how) for cell in wrong).items():
+        print(f"     {many} that the policies {'let through' if allowed else 'hold back'}: {how}")
+    return {"probes": len(seen), "seconds": seconds, "wrong": len(wrong), "unknown": unknown, "load": load}
 
 
 def settle(
@@ -112,9 +137,11 @@ def settle(
         pass
 
 
-def misjudged(seen: Mapping[network.Cell, Reach], wanted: Mapping[tuple[str, str], bool]) -> int:
+def misjudged(seen: Mapping[network.Cell, Reach], wanted: Mapping[tuple[str, str], bool]) -> list[network.Cell]:
     """Cells that were not as the policies say; those that are unknown left out."""
-    return sum(reach.outcome != UNKNOWN and (reach.outcome == REACHED) is not wanted[cell[:2]] for cell, reach in seen.items())
+    return [
+        cell for cell, reach in seen.items() if reach.outcome != UNKNOWN and (reach.outcome == REACHED) is not wanted[cell[:2]]
+    ]
 
 
 def expected(kube: Kube, spaces: Sequence[str], sources: Mapping[str, Source]) -> dict[tuple[str, str], bool]:
@@ -130,7 +157,8 @@ def cyclonus(program: Path, cluster: Cluster, count: int) -> tuple[int, float]:
     letters = ",".join(string.ascii_lowercase[: count // 3])
     argv = [
         program, "probe", "--context", cluster.context, "--server-namespace", "x,y,z", "--server-pod", letters,
-        "--server-port", "80", "--server-protocol", "tcp", "--probe-mode", "service-ip",
+        "--server-port", "80", "--server-protocol", "tcp", "--probe-mode", "pod-ip", "--job-timeout-seconds", "1",
+        "--pod-creation-timeout-seconds", "300", "--image-registry", REGISTRY,
     ]  # fmt: skip
     environment = process.environment(KUBECONFIG=str(cluster.kubeconfig), NO_PROXY="*", no_proxy="*")
     seconds = []
