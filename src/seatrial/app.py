@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from seatrial import yamlfile
 from seatrial.criteria import Catalogue, Limit
@@ -26,6 +26,19 @@ Role = Literal["frontend", "backend", "database", "worker", "other"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Reason = Annotated[str, Field(min_length=10)]
+
+
+def _is_pattern(value: str) -> str:
+    try:
+        found = re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    if found.search(""):
+        raise ValueError("fits every line, an empty one too; name what sets these lines apart")
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
 
 
 class _Model(BaseModel):
@@ -379,8 +392,16 @@ class Waiver(_Model):
     expires: datetime.date
 
 
+class Accepted(_Model):
+    """A vulnerability that is lived with for a time, by a named person."""
+
+    reason: Reason
+    owner: str = Field(min_length=2)
+    expires: datetime.date
+
+
 class Security(_Model):
-    """What is accepted although it falls short of least privilege, each item with its reason.
+    """What is accepted although it falls short of least privilege, each item with its reason; and where vulnerabilities are told.
 
     Attributes:
         enforce: Pod Security level that the namespace refuses pods by; against ``restricted`` they are warned and judged anyway.
@@ -388,12 +409,41 @@ class Security(_Model):
         writable: container -> why its root filesystem may be written to.
         rights: ServiceAccount -> what it may do beyond the Roles that the chart renders: ``<verb> <resource>[.<group>]``, or
             ``<verb> <URL path>``. A right that it does not have is out of date.
+        database: folder with a database of vulnerabilities as osv-scanner keeps it, relative to seatrial.yaml;
+            SEATRIAL_VULNERABILITY_DATABASE in the environment comes first.
+        vulnerabilities: one of its ids (``CVE-2026-1234``) -> why it is lived with, and until when.
     """
 
     enforce: Literal["privileged", "baseline", "restricted"] = "privileged"
     findings: Mapping[str, Reason] = Field(default_factory=dict)
     writable: Mapping[DnsLabel, Reason] = Field(default_factory=dict)
     rights: Mapping[DnsLabel, tuple[str, ...]] = Field(default_factory=dict)
+    database: Path | None = None
+    vulnerabilities: Mapping[str, Accepted] = Field(default_factory=dict)
+
+
+class Harmless(_Model):
+    """Lines that look like errors and are none.
+
+    Attributes:
+        pattern: regular expression that is found in each of them.
+        reason: why they stay.
+    """
+
+    pattern: Pattern
+    reason: Reason
+
+
+class Logs(_Model):
+    """What the lines of the application's logs mean, beyond what everybody's mean.
+
+    Attributes:
+        errors: regular expressions; a line in which one is found tells of an error, whatever its level.
+        harmless: lines that tell of no error although they look like it.
+    """
+
+    errors: tuple[Pattern, ...] = ()
+    harmless: tuple[Harmless, ...] = ()
 
 
 class Upgrade(_Model):
@@ -474,6 +524,7 @@ class App(_Model):
     limits: Mapping[str, int | float | str] = Field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     security: Security = Field(default_factory=Security)
+    logs: Logs = Field(default_factory=Logs)
     documents: Documents = Field(default_factory=Documents)
     criteria: tuple[Path, ...] = ()
     suite: tuple[Path, ...] = ()

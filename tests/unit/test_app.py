@@ -77,6 +77,36 @@ def test_a_log_format_names_its_three_parts(folder: Path, pattern: str, words: s
     assert load(folder, MINIMAL + component.format(good)).components["api"].log_format == good
 
 
+@pytest.mark.parametrize(
+    ("logs", "line", "words"),
+    [
+        (
+            "  errors: [gave up]\n  harmless:\n    - {pattern: 'cold (', reason: the first user fills it}\n",
+            10,
+            "is no regular exp",
+        ),
+        (
+            "  harmless: []\n  errors:\n    - gave up\n    - '*'\n",
+            11,
+            "logs.errors.1: is no regular expression: nothing to repeat",
+        ),
+        ("  errors: ['x*']\n", 8, "logs.errors.0: fits every line"),
+        ("  harmless:\n    - {pattern: cold, reason: why}\n", 9, "logs.harmless.0.reason: "),
+    ],
+)
+def test_patterns_of_log_lines_are_complained_of_with_their_line(folder: Path, logs: str, line: int, words: str):
+    with pytest.raises(ConfigError, match=words) as caught:
+        load(folder, MINIMAL + "logs:\n" + logs)
+    assert caught.value.place is not None
+    assert caught.value.place.line == line
+
+
+def test_log_lines_may_be_declared_as_errors_and_as_harmless(folder: Path):
+    assert load(folder, MINIMAL).logs.errors == ()
+    app = load(folder, MINIMAL + "logs: {errors: ['gave up$'], harmless: [{pattern: cold, reason: the first user fills it}]}\n")
+    assert (app.logs.errors, app.logs.harmless[0].pattern) == (("gave up$",), "cold")
+
+
 def test_a_job_may_be_the_source_of_a_route(folder: Path):
     text = """\
 components:

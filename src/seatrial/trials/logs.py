@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from seatrial.app import FILE, Logs
 from seatrial.chart import workloads
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.journal import LONG
@@ -418,7 +419,8 @@ def observe_quiet(world: World) -> dict[str, Any]:
 
     Returns:
         ``parts`` (components that must be quiet),
-        ``logs`` (component, pod, container, init, previous, lines, ``errors``: kind -> count, ``shown``: some of them, error),
+        ``logs`` (component, pod, container, init, previous, lines, ``errors``: kind -> count, ``shown``: some of them,
+        ``harmless``: declared pattern -> count, error), ``reasons`` (declared pattern -> why it is harmless),
         ``watched`` (seconds since the last container started), ``idle`` (seconds that were to be watched).
     """
     kube, app = world.kube, world.app
@@ -429,11 +431,12 @@ def observe_quiet(world: World) -> dict[str, Any]:
     logs = []
     for where, text, error in _read_all(world):
         if where["component"] is not None and app.components[where["component"]].role in QUIET:
-            found = errors_in(_lines(text))
+            found = errors_in(_lines(text), app.logs)
             shown = [world.journal.redactor.clean(line)[:SHOWN] for line in found["shown"]]
             logs.append({**where, "error": error, **found, "shown": shown})
     parts = [name for name, part in app.components.items() if part.role in QUIET]
-    return {"parts": parts, "logs": logs, "watched": round(_seconds_up(world), 1), "idle": idle}
+    reasons = {known.pattern: known.reason for known in app.logs.harmless}
+    return {"parts": parts, "logs": logs, "reasons": reasons, "watched": round(_seconds_up(world), 1), "idle": idle}
 
 
 def _seconds_up(world: World) -> float:
@@ -451,22 +454,34 @@ def _seconds_up(world: World) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(max(started))).total_seconds()
 
 
-def errors_in(lines: Iterable[str]) -> dict[str, Any]:
-    """``lines``, ``errors`` (kind -> count) and ``shown``, the first few of them."""
-    errors: dict[str, int] = {}
+def errors_in(lines: Iterable[str], declared: Logs) -> dict[str, Any]:
+    """``lines``, ``errors`` (kind -> count), ``shown``, the first few of them, and ``harmless`` (declared pattern -> count)."""
+    errors, harmless = Counter[str](), Counter[str]()
     shown: list[str] = []
     total = 0
     for line in lines:
         total += 1
-        kind = error_in(line)
-        if kind:
-            errors[kind] = errors.get(kind, 0) + 1
+        kind = error_in(line, declared.errors)
+        if not kind:
+            continue
+        known = next((entry.pattern for entry in declared.harmless if re.search(entry.pattern, line)), None)
+        if known is not None:
+            harmless[known] += 1
+        else:
+            errors[kind] += 1
             shown += [line] if len(shown) < SHOWN_LINES else []
-    return {"lines": total, "errors": errors, "shown": shown}
+    return {"lines": total, "errors": dict(errors), "shown": shown, "harmless": dict(harmless)}
 
 
-def error_in(line: str) -> str:
-    """What kind of error a line tells of, empty where of none. A structured line's level decides; what is handled is no error."""
+def error_in(line: str, declared: Iterable[str] = ()) -> str:
+    """What kind of error a line tells of, empty where of none.
+
+    A structured line's level decides, and what is handled is no error; unless one of the ``declared`` patterns is found in it.
+    """
+    return _level_of_error(line) or next((f"the declared error {known!r}" for known in declared if re.search(known, line)), "")
+
+
+def _level_of_error(line: str) -> str:
     try:
         data = json.loads(line)
     except ValueError:
@@ -496,4 +511,13 @@ def judge_quiet(seen: Mapping[str, Any]) -> Verdict:
         unknown.append(f"only {seen['watched']:g} s of the {seen['idle']:g} s were watched")
     lines = sum(log["lines"] for log in seen["logs"])
     told = [Evidence(f"{lines} lines of {len(seen['logs'])} logs in the {seen['watched']:g} s since the last container started")]
+    for pattern, reason in seen["reasons"].items():
+        count = sum(log["harmless"].get(pattern, 0) for log in seen["logs"])
+        told.append(
+            Evidence(
+                f"{count} lines with {pattern!r} are harmless by logs.harmless of {FILE}: {reason}"
+                if count
+                else f"no line that looks like an error has {pattern!r} of logs.harmless in {FILE}: it may be out of date"
+            )
+        )
     return judge(lines, "lines", faults, unknown=unknown, evidence=told)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.app import Harmless, Logs
 from seatrial.trials.logs import (
     error_in,
     errors_in,
@@ -222,7 +223,8 @@ def test_lines_that_tell_of_errors(line: str, kind: str) -> None:
 
 
 def quiet(**changes: Any) -> dict[str, Any]:
-    return {"logs": [{**log(**changes), "errors": {}, "shown": [], **changes}], "parts": ["api"], "watched": 61.0, "idle": 60.0}
+    watched = {"parts": ["api"], "reasons": {}, "watched": 61.0, "idle": 60.0}
+    return {"logs": [{**log(**changes), "errors": {}, "shown": [], "harmless": {}, **changes}], **watched}
 
 
 def test_what_was_seen_on_a_cluster_passes(recorded: Callable[[str], Any]) -> None:
@@ -251,4 +253,35 @@ def test_a_part_without_any_log_is_not_taken_for_a_quiet_one() -> None:
 def test_a_window_that_was_too_short_tells_nothing() -> None:
     assert judge_quiet({**quiet(), "watched": 12.0}).outcome is Outcome.INCONCLUSIVE
     assert judge_quiet(quiet(error="gone")).outcome is Outcome.INCONCLUSIVE
-    assert errors_in(["ERROR a"] * 5) == {"lines": 5, "errors": {"level error": 5}, "shown": ["ERROR a"] * 3}
+    found = {"lines": 5, "errors": {"level error": 5}, "shown": ["ERROR a"] * 3, "harmless": {}}
+    assert errors_in(["ERROR a"] * 5, Logs()) == found
+
+
+CACHE, REASON = "cache is (cold|not configured)", "the cache is filled by the first user"
+DECLARED = Logs(errors=("gave up after",), harmless=(Harmless(pattern=CACHE, reason=REASON),))
+
+
+def test_declared_errors_count_beside_all_others_whatever_their_level() -> None:
+    structured = LINE.replace("GET", "gave up after 3 tries")
+    found = errors_in([LINE, structured, "LOG: gave up after 3 tries", "ERROR boom"], DECLARED)
+    assert found["errors"] == {"the declared error 'gave up after'": 2, "level error": 1}
+    assert found["shown"][0] == structured
+    verdict = judge_quiet(quiet(**{key: found[key] for key in ("errors", "shown", "harmless")}))
+    assert verdict.outcome is Outcome.FAILED
+    assert "2 lines of the declared error 'gave up after', 1 lines of level error, the first: " in verdict.reason
+
+
+def test_declared_harmless_lines_are_no_errors_and_are_told_with_their_reason() -> None:
+    found = errors_in(
+        ["ERROR the cache is cold", "LOG the cache is cold", "ERROR boom", "ERROR cache is not configured"], DECLARED
+    )
+    assert found == {"lines": 4, "errors": {"level error": 1}, "shown": ["ERROR boom"], "harmless": {CACHE: 2}}
+    verdict = judge_quiet({**quiet(harmless={CACHE: 2}), "reasons": {CACHE: REASON}})
+    assert verdict.outcome is Outcome.PASSED
+    told = [evidence.what for evidence in verdict.evidence]
+    assert f"2 lines with {CACHE!r} are harmless by logs.harmless of seatrial.yaml: {REASON}" in told
+
+
+def test_a_declared_harmless_line_that_is_in_no_log_is_told() -> None:
+    told = [evidence.what for evidence in judge_quiet({**quiet(), "reasons": {CACHE: REASON}}).evidence]
+    assert f"no line that looks like an error has {CACHE!r} of logs.harmless in seatrial.yaml: it may be out of date" in told
