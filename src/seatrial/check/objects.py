@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -224,13 +224,13 @@ def _judge_built_in(item: ChartObject, title: str, head: Place, places: Places, 
         yield KIND_UNKNOWN.at(head, title, f"{item.api_version} has no kind {item.kind}", mend=_meant(item))
         return
     try:
-        faults = [fault for error in validator.iter_errors(item.raw) for fault in _faults(error, schemas)]
+        faults = [fault for error in validator.iter_errors(item.raw) for fault in plainly(error, schemas.homes)]
     except RecursionError:
         yield FIELD_INVALID.at(head, title, "is nested too deeply to be read")
         return
     faults += _not_base64(item)
     for rule, path, what in faults[:MOST]:
-        if not _SUBSTITUTED.search(text(item.raw, *path)):
+        if not is_substituted(item, path):
             yield rule.at(places.of(item, path), title, what, values_path=places.values_path(item, path))
     if len(faults) > MOST:
         yield FIELD_INVALID.at(head, title, f"{len(faults) - MOST} more fields are wrong")
@@ -253,13 +253,23 @@ def _meant(item: ChartObject) -> str:
     return f"{near[0]} of {_kinds()[near[0]][0]} may be meant." if near else KIND_UNKNOWN.mend
 
 
-def _faults(error: ValidationError, schemas: Schemas) -> Iterator[tuple[Rule, KeyPath, str]]:
-    """A fault of the schema in plain words; of several that are possible (``oneOf``) the nearest."""
+def is_substituted(item: ChartObject, path: KeyPath) -> bool:
+    """Whether a field holds what something fills in before the object is applied."""
+    return bool(_SUBSTITUTED.search(text(item.raw, *path)))
+
+
+def plainly(error: ValidationError, homes: Callable[[str], Sequence[str]]) -> Iterator[tuple[Rule, KeyPath, str]]:
+    """A fault of the schema in plain words; of several that are possible (``oneOf``) the nearest.
+
+    Args:
+        error: of jsonschema.
+        homes: field -> where else there is one of this name.
+    """
     path: KeyPath = tuple(error.absolute_path)
     where = dotted(path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         for key in sorted(set(error.instance) - set(error.schema.get("properties", {}))):
-            hint = _hint(key, error.schema.get("properties", {}), schemas)
+            hint = _hint(key, error.schema.get("properties", {}), homes)
             yield FIELD_UNKNOWN, (*path, key), f"the field {dotted((*path, key))} is unknown{hint}"
     elif error.validator == "type":
         yield FIELD_INVALID, path, f"{where} is {shown(error.instance)}, but must be {_types(error.validator_value)}"
@@ -273,17 +283,17 @@ def _faults(error: ValidationError, schemas: Schemas) -> Iterator[tuple[Rule, Ke
     elif error.validator in ("oneOf", "anyOf") and error.instance is None:
         return  # an empty field is one that is left out
     elif error.context:
-        yield from _faults(max(error.context, key=lambda each: len(each.absolute_path)), schemas)
+        yield from plainly(max(error.context, key=lambda each: len(each.absolute_path)), homes)
     else:
         yield FIELD_INVALID, path, f"{where}: {' '.join(error.message.split())[:200]}"
 
 
-def _hint(key: str, known: Iterable[str], schemas: Schemas) -> str:
+def _hint(key: str, known: Iterable[str], homes: Callable[[str], Sequence[str]]) -> str:
     """Where an unknown field belongs, or what may be meant by it."""
     if near := get_close_matches(key, known, n=1):
         return f"; {near[0]} may be meant"
-    homes = schemas.homes(key)
-    return f"; it belongs to {' or '.join(homes)}" if homes else ""
+    others = homes(key)
+    return f"; it belongs to {' or '.join(others)}" if others else ""
 
 
 def _types(wanted: str | Sequence[str]) -> str:
