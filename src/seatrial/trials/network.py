@@ -43,12 +43,9 @@ STRANGER_PORT = 8080
 EFFECT_SECONDS = 20.0
 """How long a policy may take to reach the node."""
 SETTLE_SECONDS = 0.5
+"""Between two tries whether a policy has reached the node, which sends no event."""
 AT_ONCE = 512
 """Probes at the same time: each is a process of a millisecond or two, and then waits for its answer."""
-"""Between two tries whether a policy has reached the node, which sends no event."""
-
-POLICIES = threading.Lock()
-"""Held by whoever lifts the application's policies for a while, or measures while they are in force."""
 
 Cell = tuple[str, str, int, str]
 """From, to, port, protocol."""
@@ -78,7 +75,7 @@ def observe_matrix(world: World) -> dict[str, Any]:
         ):
             sources = {**attach_sources(world), **helpers}
             targets = _targets(ports, listeners, helpers[STRANGER])
-            with outside_listener(cluster) as outside, POLICIES:
+            with outside_listener(cluster) as outside, probe_pod.POLICIES:
                 targets += [(OUTSIDE, target) for target in outside]
                 cells, control, found = _both(kube, app, sources, targets, passes)
                 ends = {**listeners, STRANGER: helpers[STRANGER]}

@@ -78,7 +78,7 @@ def observe_outward(world: World) -> dict[str, Any]:
             sources = {**own, **made}
             with network.outside_listener(cluster) as outside:
                 asked = Asked(kube, sources, name, {OWN: server, OTHER: other.address}, outside, limits["dns"])
-                with network.POLICIES:
+                with probe_pod.POLICIES:
                     with network.allow_all(kube, app.namespace):
                         control = network.settled(asked, lambda cell: True)
                         rounds = {"off": survival.look(world, "without")}
