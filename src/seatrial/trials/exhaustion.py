@@ -8,17 +8,19 @@ never mounts the original's claims. It is starved by its cgroup, from the node, 
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Object
-from seatrial.trials import copies, live, probe_pod
+from seatrial.trials import copies, live, probe_pod, recovery
 from seatrial.trials.database import Database
-from seatrial.trials.healing import ready_limit
+from seatrial.trials.healing import Clock, ready_limit
 from seatrial.trials.restarts import serving
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
@@ -39,6 +41,10 @@ LATE_SECONDS = 15.0
 """How much longer than allowed is waited, so that the message can say how late it was."""
 LOOK_SECONDS = 0.5
 """Between two questions to a copy: neither HTTP nor SQL has a watch."""
+WATCH_SECONDS = 1.0
+"""Between two looks of who watches a copy all the time."""
+STEADY_LOOKS, STEADY_SECONDS = 3, 60.0
+"""Looks before the first and after each fall that show its steady state, and how long they may take."""
 NODE_SECONDS = 60.0
 ROWS, MORE_ROWS = 1000, 1_000_000
 TABLE = "seatrial_rows"
@@ -82,6 +88,7 @@ class _Copy:
         source: its pod, asked from inside.
         url: of its health; empty where it has none.
         database: whether it is the application's database.
+        clock: seconds since the observation began.
     """
 
     world: World
@@ -90,6 +97,7 @@ class _Copy:
     container: str
     url: str
     database: bool
+    clock: Clock
 
     def pod(self) -> Object:
         """The pod as it is now.
@@ -123,30 +131,96 @@ class _Copy:
         return ""
 
 
+class _Watcher:
+    """Looks at a copy again and again, from ``with`` to its end: its steady state before, during and after what befalls it.
+
+    Attributes:
+        looks: each one: when it began, seconds until its answer, whether the copy served.
+    """
+
+    def __init__(self, running: _Copy) -> None:
+        self.looks: list[tuple[float, float, bool]] = []
+        self._running = running
+        self._looked = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def __enter__(self) -> _Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        clock = self._running.clock
+        while not self._stop.is_set():
+            began = clock()
+            try:
+                well = not self._running.ails()
+            except SeatrialError:  # an exec into a container that is just being restarted, for one
+                well = False
+            with self._looked:
+                self.looks.append((round(began, 2), round(clock() - began, 2), well))
+                self._looked.notify_all()
+            self._stop.wait(WATCH_SECONDS)
+
+    def steady(self) -> None:
+        """Wait for some more looks, so that the picture shows how it is when nothing befalls it."""
+        with self._looked:
+            wanted = len(self.looks) + STEADY_LOOKS
+            self._looked.wait_for(lambda: len(self.looks) >= wanted, STEADY_SECONDS)
+
+
 def observe_exhaustion(world: World) -> dict[str, Any]:
     """Let a copy of each serving component and of the database run out of disk, then of CPU, and see when it serves again.
 
     Returns:
-        ``components``: ``component``, ``limit`` (seconds), ``volumes`` (names of those that were filled), ``falls``, or
-        ``unknown``. A fall: ``how``, ``meanwhile`` (what ailed it; empty where nothing did), ``seconds`` until it served again
-        or None, ``why`` it does not, ``restarts``; of a database whose disk was full ``rows`` (kept, of :data:`ROWS`) and
-        ``refused`` (what it said to more of them); ``throttled`` (periods), or ``unknown``.
+        ``components``: ``component``, ``limit`` (seconds), ``volumes`` (names of those that were filled), ``falls``, ``looks``
+        (see :class:`_Watcher`), or ``unknown``. A fall: ``how``, ``at`` (seconds since the observation began), ``lasted``
+        (seconds), ``meanwhile`` (what ailed it; empty where nothing did), ``seconds`` until it served again or None, ``why`` it
+        does not, ``restarts``; of a database whose disk was full ``rows`` (kept, of :data:`ROWS`) and ``refused`` (what it said
+        to more of them); ``throttled`` (periods), or ``unknown``. ``picture`` (artefact).
     """
     app = world.app
+    start = time.monotonic()
+
+    def clock() -> float:
+        return time.monotonic() - start
+
     names = [*serving(app), *([app.data.component] if app.data is not None else ())]
 
     def look(name: str) -> dict[str, Any]:
         limit = ready_limit(world, name)
         try:
-            return {"component": name, "limit": limit, **_exhausted(world, name, limit)}
+            return {"component": name, "limit": limit, **_exhausted(world, name, limit, clock)}
         except SeatrialError as error:
-            return {"component": name, "limit": limit, "volumes": [], "falls": [], "unknown": error.message}
+            return {"component": name, "limit": limit, "volumes": [], "falls": [], "looks": [], "unknown": error.message}
 
     with ThreadPoolExecutor(max(1, len(names))) as pool:
-        return {"components": list(pool.map(look, names))}
+        components = list(pool.map(look, names))
+    picture = recovery.draw(pictured(components), title="Recovery of copies that ran out of disk or CPU")
+    return {"components": components, "picture": world.artefact("exhaustion.svg", picture)}
 
 
-def _exhausted(world: World, component: str, limit: float) -> dict[str, Any]:
+def pictured(components: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was seen of the copies as :func:`recovery.draw` takes it."""
+    looks = sorted(look for item in components for look in item["looks"])
+    return {
+        "workloads": [
+            {**item, "falls": [{**fall, "pod": f"{NAME}-{item['component']}"} for fall in item["falls"]]} for item in components
+        ],
+        "asked": looks,
+        "traffic": {
+            "requests": len(looks),
+            "failed": sum(not well for _, _, well in looks),
+            "seconds": round(max((began + seconds for began, seconds, _ in looks), default=0.0), 1),
+        },
+    }
+
+
+def _exhausted(world: World, component: str, limit: float, clock: Clock) -> dict[str, Any]:
     spec, container = copies.container_of(world, component)
     name, namespace = f"{NAME}-{component}", world.app.namespace
     pod, volumes = bounded(copies.watched_copy(name, spec, container, grace=GRACE_SECONDS, helper=True))
@@ -155,11 +229,18 @@ def _exhausted(world: World, component: str, limit: float) -> dict[str, Any]:
         known = world.app.components[component]
         health = f"http://{sources['copy'].address}:{known.port}{known.health.live}" if known.health is not None else ""
         database = world.app.data is not None and world.app.data.component == component
-        running = _Copy(world, component, sources["copy"], container["name"], health, database)
+        running = _Copy(world, component, sources["copy"], container["name"], health, database, clock)
         if why := running.ails():
             raise ClusterError(f"a copy of container {container['name']} does not serve by itself: {why}")
-        filled = [_fill(running, volumes, limit)] if volumes else []
-        return {"volumes": volumes, "falls": [*filled, _starve(running, limit)]}
+        falls = []
+        with _Watcher(running) as watcher:
+            watcher.steady()
+            if volumes:
+                falls.append(_fill(running, volumes, limit))
+                watcher.steady()
+            falls.append(_starve(running, limit))
+            watcher.steady()
+        return {"volumes": volumes, "falls": falls, "looks": watcher.looks}
 
 
 def bounded(pod: Object) -> tuple[Object, list[str]]:
@@ -185,6 +266,7 @@ def _fill(running: _Copy, volumes: Sequence[str], limit: float) -> dict[str, Any
     if running.database:
         running.sql().query(f"create table {TABLE} as select n from generate_series(1, {ROWS}) n")
     uid = running.pod()["metadata"]["uid"]
+    seen["at"] = round(running.clock(), 1)
     places = [f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{name}" for name in volumes]
     try:
         done = running.world.cluster.node_exec(["/bin/sh", "-c", _FILL, "fill", *places], NODE_SECONDS)
@@ -197,6 +279,7 @@ def _fill(running: _Copy, volumes: Sequence[str], limit: float) -> dict[str, Any
         seen["meanwhile"] = running.ails()
     finally:
         running.world.cluster.node_exec(["/bin/sh", "-c", _FREE, "free", *places], NODE_SECONDS)
+    seen["lasted"] = round(running.clock() - seen["at"], 1)
     seen |= _back(running, limit)
     if running.database and seen["seconds"] is not None:
         seen["rows"] = int(running.sql().value(f"select count(*) from {TABLE} where n <= {ROWS}"))
@@ -217,17 +300,19 @@ def _starve(running: _Copy, limit: float) -> dict[str, Any]:
     statuses = running.pod()["status"]["containerStatuses"]
     identity = next(live.container_id(entry) for entry in statuses if entry["name"] == running.container)
     argv = ["/bin/sh", "-c", _STARVE, "starve", identity, str(STARVED_TO), str(STARVED_PERIOD), f"{STARVED_SECONDS:g}"]
+    at = round(running.clock(), 1)
     with ThreadPoolExecutor(1) as pool:
         starving = pool.submit(running.world.cluster.node_exec, argv, NODE_SECONDS)
         time.sleep(STARVED_SECONDS - LOOK_SECONDS)
         ready = live.is_ready(running.pod())
         done = starving.result()
-    seen: dict[str, Any] = {"how": STARVED, "meanwhile": "" if ready else "not ready"}
+    seen: dict[str, Any] = {"how": STARVED, "at": at, "meanwhile": "" if ready else "not ready"}
     words = done.stdout.split()
     if done.returncode != 0 or words == ["throttled", "0"]:
         why = done.output.strip()[:200] or f"exit code {done.returncode}"
         return {**seen, "seconds": None, "unknown": f"it could not be starved of CPU: {why}"}
-    return {**seen, "throttled": int(words[1]) if words[0] == "throttled" else None, **_back(running, limit)}
+    seen |= {"lasted": round(running.clock() - at, 1), "throttled": int(words[1]) if words[0] == "throttled" else None}
+    return {**seen, **_back(running, limit)}
 
 
 def _back(running: _Copy, limit: float) -> dict[str, Any]:
@@ -272,6 +357,7 @@ def judge_exhaustion(seen: Mapping[str, Any]) -> Verdict:
         meanwhile = fall["meanwhile"] or "it served meanwhile"
         text = f"{subject}: {meanwhile}; served again after {fall['seconds']} s, {fall['restarts']} restarts"
         evidence.append(Evidence(text, data=dict(fall)))
+    evidence.append(Evidence("each look at the copies and what befell them over time", artefact=seen.get("picture")))
     return judge(len(falls), "copies that ran out", faults, unknown=unknown, evidence=evidence)
 
 

@@ -1,7 +1,8 @@
 """How an application recovers, as a picture: one SVG of a steady client's requests over time, and of what fell meanwhile.
 
 Above, each request by when it began and how long its answer took; below, a lane for each component with the time that every
-replacement needed. Requests that fall on the same spot share a mark, so thousands of them make no bigger picture than hundreds.
+replacement needed, or for which something had run out and what its recovery needed from then. Requests that fall on the same spot
+share a mark, so thousands of them make no bigger picture than hundreds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 WIDTH, LEFT, RIGHT, MARGIN = 960, 118, 86, 16
 """Pixels: the whole picture, room for names on its left and for limits on its right, and around everything."""
-PLOT, LANE, LEVEL, HEADING, LEGEND = 190, 30, 15, 30, 64
+PLOT, LANE, LEVEL, HEADING, LEGEND = 190, 30, 15, 30, 84
 """Heights in pixels: of the requests, of a component's lane, of a line of names, above and below everything."""
 SPOT = 6
 """Side of the square in which requests share a mark."""
@@ -22,8 +23,13 @@ LETTER = 6.2
 QUICKEST, SLOWEST = 0.01, 10.0
 """Seconds at the foot and at the top of the requests' scale, which is logarithmic; beyond them lies at the edge."""
 MOST_TICKS = 12
-HOW = {"deleted": "7 4", "killed": "2 3"}
-"""How pods fall -> dashes of the line that says when."""
+HOW = {
+    "deleted": ("7 4", "a pod is deleted"),
+    "killed": ("2 3", "a main process is killed"),
+    "out of disk": ("7 4", "its disk is full"),
+    "out of CPU": ("2 3", "it has no CPU"),
+}
+"""How pods fall -> dashes of the line that says when, and what the legend says of it."""
 STYLE = """\
 .recovery text{font:12px system-ui,sans-serif;fill:#1f2937}
 .recovery .heading{font-size:15px;font-weight:600}
@@ -34,6 +40,7 @@ STYLE = """\
 .recovery .good{fill:#bfdbfe;stroke:#1d4ed8}
 .recovery .bad{fill:none;stroke:#b3132b;stroke-width:2.2}
 .recovery .band{fill:#d9c8fb;stroke:#7c3aed}
+.recovery .out{fill:#e5e7eb;stroke:#6b7280}
 .recovery .late{fill:#fdeaec;stroke:#b3132b;stroke-width:2.2;stroke-dasharray:6 3}
 .recovery .nobody{fill:#f3f4f6}
 """
@@ -46,11 +53,13 @@ Named = tuple[Fall, float, str, int]
 """A fall, where its line is, to which side of it its name goes (``start`` or ``end``), and on which line there is room for it."""
 
 
-def draw(seen: Mapping[str, Any]) -> str:
+def draw(seen: Mapping[str, Any], *, title: str = "Recovery while pods fell") -> str:
     """The picture as SVG.
 
     Args:
-        seen: as :func:`seatrial.trials.healing.observe_healing` has it, ``picture`` left out.
+        seen: as :func:`seatrial.trials.healing.observe_healing` has it, ``picture`` left out. Where a fall has ``lasted``
+            (seconds), its recovery begins after these.
+        title: what it shows.
     """
     falls = sorted(((item, fall) for item in seen["workloads"] for fall in item["falls"]), key=lambda each: each[1]["at"])
     client = float(seen["traffic"]["seconds"])
@@ -63,16 +72,16 @@ def draw(seen: Mapping[str, Any]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="recovery" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="recovery-title recovery-told">',
-        f'<title id="recovery-title">{escape(_summary(seen["traffic"]))}</title>',
+        f'<title id="recovery-title">{escape(_summary(title, seen["traffic"]))}</title>',
         f'<desc id="recovery-told">{escape("; ".join(told(*each) for each in falls))}</desc>',
         f"<style>{STYLE}</style>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-        f'<text class="heading" x="{MARGIN}" y="{MARGIN + 12}">{escape(_summary(seen["traffic"]))}</text>',
+        f'<text class="heading" x="{MARGIN}" y="{MARGIN + 12}">{escape(_summary(title, seen["traffic"]))}</text>',
         *_grid(scale, top, foot, client),
         *_lanes(scale, seen["workloads"], lanes),
         *_requests(scale, seen["asked"], top),
         *_falls(names, top, foot),
-        *_legend(foot + 34),
+        *_legend(foot + 34, falls),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -81,6 +90,7 @@ def draw(seen: Mapping[str, Any]) -> str:
 def told(item: Mapping[str, Any], fall: Mapping[str, Any]) -> str:
     """A fall and its end in words."""
     began = f"{item['component']}: Pod {fall['pod']} {fall['how']} at {fall['at']} s"
+    began += f" for {fall['lasted']} s" if "lasted" in fall else ""
     if "unknown" in fall:
         return f"{began}, could not be done: {fall['unknown']}"
     if fall["seconds"] is None:
@@ -92,15 +102,20 @@ def _name(fall: Fall) -> str:
     return f"{fall[0]['component']} {fall[1]['how']}"
 
 
-def _summary(traffic: Mapping[str, Any]) -> str:
-    return f"Recovery: {traffic['requests']} requests in {traffic['seconds']:g} s while pods fell, {traffic['failed']} failed"
+def _summary(title: str, traffic: Mapping[str, Any]) -> str:
+    return f"{title}: {traffic['requests']} requests in {traffic['seconds']:g} s, {traffic['failed']} failed"
 
 
 def _ended(item: Mapping[str, Any], fall: Mapping[str, Any]) -> float:
     """Until when a fall's band goes; for what did not come back until it should have."""
     if "unknown" in fall:
         return float(fall["at"])
-    return float(fall["at"] + (item["limit"] if fall["seconds"] is None else fall["seconds"]))
+    return float(_freed(fall) + (item["limit"] if fall["seconds"] is None else fall["seconds"]))
+
+
+def _freed(fall: Mapping[str, Any]) -> float:
+    """When a fall's recovery could begin."""
+    return float(fall["at"] + fall.get("lasted", 0.0))
 
 
 class _Scale:
@@ -178,7 +193,7 @@ def _requests(scale: _Scale, asked: Sequence[Request], top: int) -> Iterator[str
 def _falls(names: Sequence[Named], top: int, foot: int) -> Iterator[str]:
     """A line for each fall, then the names, so that no line runs through one."""
     for fall, x, _, level in names:
-        y, dashes = top - 16 - LEVEL * level, HOW[fall[1]["how"]]
+        y, dashes = top - 16 - LEVEL * level, HOW[fall[1]["how"]][0]
         yield f'<line class="fall" x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{foot}" stroke-dasharray="{dashes}"/>'
     for fall, x, anchor, level in names:
         place = f'x="{x + (4 if anchor == "start" else -4):.1f}" y="{top - 6 - LEVEL * level}" text-anchor="{anchor}"'
@@ -191,12 +206,17 @@ def _lanes(scale: _Scale, workloads: Sequence[Mapping[str, Any]], top: int) -> I
         y = top + LANE * number
         yield f'<text x="{LEFT - 10}" y="{y + 19}" text-anchor="end">{escape(item["component"])}</text>'
         yield f'<text class="small" x="{WIDTH - RIGHT + 8}" y="{y + 19}">limit {item["limit"]:g} s</text>'
-        for fall in item["falls"]:
-            yield _band(scale, item, fall, y)
+        yield from (_lasted(scale, fall, y) for fall in item["falls"] if "lasted" in fall)
+        yield from (_band(scale, item, fall, y) for fall in item["falls"])
+
+
+def _lasted(scale: _Scale, fall: Mapping[str, Any], y: int) -> str:
+    left, right = scale.x(fall["at"]), scale.x(_freed(fall))
+    return f'<rect class="out" x="{left:.1f}" y="{y + 5}" width="{right - left:.1f}" height="{LANE - 10}"/>'
 
 
 def _band(scale: _Scale, item: Mapping[str, Any], fall: Mapping[str, Any], y: int) -> str:
-    left, right = scale.x(fall["at"]), scale.x(_ended(item, fall))
+    left, right = scale.x(_freed(fall)), scale.x(_ended(item, fall))
     late = fall["seconds"] is None or fall["seconds"] >= item["limit"]
     if "unknown" in fall:
         said = "?"
@@ -212,17 +232,21 @@ def _band(scale: _Scale, item: Mapping[str, Any], fall: Mapping[str, Any], y: in
     return f"<g><title>{escape(told(item, fall))}</title>{inside}</g>"
 
 
-def _legend(y: int) -> Iterator[str]:
-    """What each mark means, in two lines."""
-    lines = {
-        how: f'<line class="fall" x1="0" x2="20" y1="-4" y2="-4" stroke-dasharray="{dashes}"/>' for how, dashes in HOW.items()
-    }
+def _legend(y: int, falls: Sequence[Fall]) -> Iterator[str]:
+    """What each mark means, in lines of three; of the ways to fall, those that are there."""
+    seen = {fall["how"] for _, fall in falls}
+    lines = [
+        (f'<line class="fall" x1="0" x2="20" y1="-4" y2="-4" stroke-dasharray="{dashes}"/>', words)
+        for how, (dashes, words) in HOW.items()
+        if how in seen
+    ]
+    out = [('<rect class="out" x="0" y="-11" width="20" height="13"/>', "as long as that lasted")]
     entries = (
         ('<circle class="good" cx="10" cy="-4" r="3"/>', "answered (bigger: several)"),
         ('<path class="bad" d="M6 -8l8 8m0 -8l-8 8"/>', "failed (as high as it took)"),
-        (lines["deleted"], "a pod is deleted"),
-        (lines["killed"], "a main process is killed"),
-        ('<rect class="band" x="0" y="-11" width="20" height="13"/>', "until its replacement is ready"),
+        *lines,
+        *(out if any("lasted" in fall for _, fall in falls) else ()),
+        ('<rect class="band" x="0" y="-11" width="20" height="13"/>', "until it is ready again"),
         ('<rect class="late" x="0" y="-11" width="20" height="13"/>', "✕ not within the limit"),
     )
     for number, (mark, words) in enumerate(entries):

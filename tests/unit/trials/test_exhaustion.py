@@ -8,12 +8,14 @@ import pytest
 
 from seatrial.errors import ClusterError
 from seatrial.process import Completed
-from seatrial.trials import exhaustion, live
+from seatrial.trials import exhaustion, live, recovery
 from seatrial.trials.exhaustion import FILLED, ROWS, STARVED, bounded, judge_exhaustion
 from seatrial.verdict import Outcome
 
 DISK = {
     "how": FILLED,
+    "at": 4.0,
+    "lasted": 11.0,
     "refused": "psql ended with 1: could not extend file: No space left on device",
     "meanwhile": "",
     "seconds": 1.2,
@@ -21,12 +23,23 @@ DISK = {
     "restarts": 1,
     "rows": ROWS,
 }
-CPU = {"how": STARVED, "meanwhile": "not ready", "seconds": 3.0, "why": "", "restarts": 0, "throttled": 14}
+CPU = {
+    "how": STARVED,
+    "at": 20.0,
+    "lasted": 21.0,
+    "meanwhile": "not ready",
+    "seconds": 3.0,
+    "why": "",
+    "restarts": 0,
+    "throttled": 14,
+}
 
 
 def seen(*, disk: dict[str, Any] | None = None, cpu: dict[str, Any] | None = None, **item: Any) -> dict[str, Any]:
-    backend = {"component": "backend", "limit": 60.0, "volumes": [], "falls": [{**CPU, **(cpu or {})}], **item}
-    database = {"component": "postgres", "limit": 120.0, "volumes": ["data"], "falls": [{**DISK, **(disk or {})}, CPU]}
+    looks = [(0.5, 0.1, True), (25.0, 5.0, False), (45.0, 0.2, True)]
+    falls = [{**DISK, **(disk or {})}, CPU]
+    backend = {"component": "backend", "limit": 60.0, "volumes": [], "falls": [{**CPU, **(cpu or {})}], "looks": looks, **item}
+    database = {"component": "postgres", "limit": 120.0, "volumes": ["data"], "falls": falls, "looks": looks[:1]}
     return {"components": [backend, database]}
 
 
@@ -147,6 +160,7 @@ def running(monkeypatch: pytest.MonkeyPatch, node: Node, *, ailing: list[str], d
             container="app",
             database=database is not None,
             sql=lambda: database,
+            clock=lambda: 7.0,
             pod=lambda: {"metadata": {"uid": "u"}, "status": status},
             ails=ails,
         ),
@@ -160,6 +174,7 @@ def test_a_full_disk_is_freed_again_and_the_rows_are_counted(monkeypatch: pytest
     assert (fall["meanwhile"], fall["why"], fall["restarts"], fall["rows"]) == ("CrashLoopBackOff", "", 2, ROWS)
     assert "No space left" in fall["refused"] and fall["seconds"] is not None
     assert [argv[3] for argv in node.asked] == ["fill", "free"]
+    assert (fall["at"], fall["lasted"]) == (7.0, 0.0)
     assert node.asked[0][4] == "/var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/data"
 
 
@@ -187,3 +202,31 @@ def test_what_does_not_come_back_says_what_ails_it(monkeypatch: pytest.MonkeyPat
     ailing = ["its health is 503"] * 1_000_000
     found = exhaustion._back(running(monkeypatch, Node([]), ailing=ailing), 0.0)
     assert found["seconds"] is None and found["why"] == "its health is 503"
+
+
+def test_a_copy_is_watched_before_meanwhile_and_after(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exhaustion, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(exhaustion, "STEADY_SECONDS", 5.0)
+    answers: list[Any] = ["", "not ready", ClusterError("the copy is gone")]
+
+    def ails() -> str:
+        answer = answers.pop(0) if answers else ""
+        if isinstance(answer, ClusterError):
+            raise answer
+        return str(answer)
+
+    with exhaustion._Watcher(cast(Any, SimpleNamespace(clock=lambda: 2.0, ails=ails))) as watcher:
+        watcher.steady()
+        watcher.steady()
+    assert len(watcher.looks) >= 2 * exhaustion.STEADY_LOOKS
+    assert watcher.looks[:4] == [(2.0, 0.0, True), (2.0, 0.0, False), (2.0, 0.0, False), (2.0, 0.0, True)]
+
+
+def test_what_was_seen_is_drawn_with_each_look_and_each_recovery():
+    picture = exhaustion.pictured(seen()["components"])
+    assert picture["traffic"] == {"requests": 4, "failed": 1, "seconds": 45.2}
+    drawn = recovery.draw(picture, title="Copies")
+    assert drawn.count('class="band" x=') == drawn.count('class="out" x=') == 3 + 1, "and one each in the legend"
+    assert "backend: Pod seatrial-exhausted-backend out of CPU at 20.0 s for 21.0 s, ready again after 3.0 s, limit 60 s" in drawn
+    assert "Copies: 4 requests in 45.2 s, 1 failed" in drawn
+    assert "<svg" in recovery.draw(exhaustion.pictured([]))

@@ -125,8 +125,24 @@ def test_names_of_falls_at_one_moment_get_lines_of_their_own() -> None:
 def test_a_screen_reader_is_told_what_the_picture_shows() -> None:
     root = drawn(seen([(0.0, 0.1, False)], fall(), fall("killed", at=20.0, seconds=None, why="<none>")))
     assert root.get("aria-labelledby") == "recovery-title recovery-told"
-    assert root.findtext(f"{SVG}title") == "Recovery: 1 requests in 60 s while pods fell, 1 failed"
+    assert root.findtext(f"{SVG}title") == "Recovery while pods fell: 1 requests in 60 s, 1 failed"
     assert root.findtext(f"{SVG}desc") == (
         "api: Pod api-0 deleted at 1.0 s, ready again after 8.0 s, limit 60 s; "
         "api: Pod api-0 killed at 20.0 s, not back, limit 60 s: <none>"
     )
+
+
+def test_what_lasts_is_drawn_before_the_recovery_that_follows_it() -> None:
+    picture = seen([(1.0, 0.1, True), (3.0, 5.0, False)], fall("out of CPU", lasted=20.0, seconds=4.0))
+    root = ElementTree.fromstring(recovery.draw(picture, title="Copies"))
+    (out,), (band,) = of_class(root, "rect", "out"), of_class(root, "rect", "band")
+    assert float(out.get("x", 0)) + float(out.get("width", 0)) == pytest.approx(float(band.get("x", 0)))
+    assert float(out.get("width", 0)) == pytest.approx(5 * float(band.get("width", 0)), rel=0.01)
+    assert root.findtext(f"{SVG}desc") == "api: Pod api-0 out of CPU at 1.0 s for 20.0 s, ready again after 4.0 s, limit 60 s"
+    assert {"4 s", "it has no CPU", "as long as that lasted"} <= set(text(root))
+
+
+def test_the_legend_speaks_of_what_is_in_the_picture_alone() -> None:
+    said = text(drawn(seen([], fall())))
+    assert "a pod is deleted" in said
+    assert not {"a main process is killed", "it has no CPU", "as long as that lasted"} & set(said)
