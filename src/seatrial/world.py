@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from seatrial.app import App
 from seatrial.chart.render import Rendered
@@ -177,3 +178,28 @@ class World:
         else:
             path.write_bytes(content)
         return str(path.relative_to(self.folder))
+
+
+T = TypeVar("T")
+
+_shared: dict[tuple[str, Callable[..., Any]], Future[Any]] = {}
+_shared_lock = threading.Lock()
+
+
+def once(observe: Callable[[World], T]) -> Callable[[World], T]:
+    """Decorator: the observation is made once in a run, however many others stand on it; all get the same data."""
+
+    @wraps(observe)
+    def shared(world: World) -> T:
+        key = (world.run_id, observe)
+        with _shared_lock:
+            mine = key not in _shared
+            future: Future[T] = _shared.setdefault(key, Future())
+        if mine:
+            try:
+                future.set_result(observe(world))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
+
+    return shared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.checks import baked, builds, images, tags
+from seatrial.checks import baked, builds, images, tags, vulnerabilities
 from seatrial.marks import check, criterion
 
 
@@ -43,6 +43,6 @@ def test_images_bear_expected_names_and_a_traceable_tag(observed, record):
 
 
 @criterion("M1-IMG-07")
-@check(tags.observe_vulnerabilities, needs=("images",))
+@check(vulnerabilities.observe_vulnerabilities, needs=("images",))
 def test_vulnerability_scan_shows_acceptable_risk(observed, record):
-    record(tags.judge_vulnerabilities(observed))
+    record(vulnerabilities.judge_vulnerabilities(observed))

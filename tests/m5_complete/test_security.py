@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seatrial.checks import credentials, review, scanner
+from seatrial.checks import credentials, review, scanner, sealed
 from seatrial.marks import check, criterion, trial
-from seatrial.trials import closed_findings, privileges, release_secrets
+from seatrial.trials import api_access, closed_findings, privileges, release_secrets
 
 
 @criterion("M5-SEC-01")
@@ -26,9 +26,21 @@ def test_root_filesystems_are_read_only(observed, record):
 
 
 @criterion("M5-SEC-01")
+@check(sealed.observe_sealed, needs=("images", "rendered"))
+def test_images_come_up_with_a_read_only_root(observed, record):
+    record(sealed.judge_sealed(observed))
+
+
+@criterion("M5-SEC-01")
 @trial(privileges.observe_rights)
 def test_service_accounts_have_no_rights_beyond_need(observed, record):
     record(privileges.judge_rights(observed))
+
+
+@criterion("M5-SEC-01")
+@trial(api_access.observe_requests)
+def test_the_api_is_of_no_use_from_the_pods(observed, record):
+    record(api_access.judge_requests(observed))
 
 
 @criterion("M5-SEC-01")

@@ -18,7 +18,7 @@ from seatrial.images.bases import STAND_IN
 from seatrial.images.build import ImageBuild
 from seatrial.images.content import Content, Entry, read_content
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
-from seatrial.world import World
+from seatrial.world import World, once
 
 MB = 1_000_000
 AT_ONCE = 2
@@ -72,6 +72,7 @@ class Built:
         return self.build.base == STAND_IN
 
 
+@once
 def observe_images(world: World) -> list[Built]:
     """Read every image, and ask a container of it."""
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,16 +1,16 @@
-"""Names and tags of images, and what scanners know of them (M1-IMG-06, M1-IMG-07)."""
+"""Names and tags of images (M1-IMG-06)."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial import process, yamlfile
 from seatrial.checks.parameters import own
 from seatrial.checks.rendering import chart_path
-from seatrial.verdict import Evidence, Fault, Verdict, inconclusive, judge
+from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
 
@@ -71,18 +71,3 @@ def _traceable(tag: str, seen: Named) -> bool:
     if seen.version and bare == seen.version.removeprefix("v"):
         return True
     return seen.commit is not None and len(tag) >= 7 and seen.commit.startswith(tag)
-
-
-def observe_vulnerabilities(world: World) -> Iterable[str]:
-    """The images to be scanned. There is no scanner with a database among seatrial's tools; that is on record as a fact."""
-    world.fact(vulnerability_database=False)
-    return tuple(build.reference for build in world.images.values())
-
-
-def judge_vulnerabilities(seen: Iterable[str]) -> Verdict:
-    """M1-IMG-07: without a vulnerability database nothing can be told."""
-    images = tuple(seen)
-    return inconclusive(
-        f"No vulnerability database is at hand to scan {', '.join(images)} with. Scan them where there is one",
-        of_what="images",
-    )

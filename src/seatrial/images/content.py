@@ -51,6 +51,13 @@ pattern begins with a literal and looks behind it afterwards: the engine searche
 """
 
 
+RECORD = re.compile(
+    r"/(?:usr/lib|etc)/os-release|/var/lib/dpkg/(?:status|status\.d/[^/]+)|/(?:usr/)?lib/apk/db/installed|.*\.dist-info/METADATA"
+    r"|.*/node_modules/(?:@[^/]+/)?[^/@.][^/]*/package\.json"
+)
+"""Files that say which packages an image holds (:mod:`seatrial.images.packages`), and of which release its base is."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One path in one layer.
@@ -60,6 +67,7 @@ class Entry:
         uid, gid, mode: owner and permission bits.
         size: bytes of a file.
         target: of a symbolic link.
+        data: of a :data:`RECORD`; empty of anything else.
     """
 
     path: str
@@ -69,6 +77,7 @@ class Entry:
     mode: int = 0
     size: int = 0
     target: str = ""
+    data: bytes = field(default=b"", repr=False)
 
     def writable_by(self, uid: int, gid: int) -> bool:
         """Whether the permission bits let a user change it; links have none of their own."""
@@ -269,7 +278,19 @@ def _entries(archive: tarfile.TarFile, blob: str) -> Iterator[Entry]:
                 yield Entry(f"{folder}/{name.removeprefix(WHITEOUT)}", "deleted")
             else:
                 target = member.linkname if member.issym() else ""
-                yield Entry(f"{folder}/{name}", _kind(member), member.uid, member.gid, member.mode & 0o7777, member.size, target)
+                path, mode = f"{folder}/{name}", member.mode & 0o7777
+                yield Entry(path, _kind(member), member.uid, member.gid, mode, member.size, target, _record(layer, member, path))
+
+
+def _record(layer: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> bytes:
+    """What a package manager's record says; nothing of other files, and of a link to a file that another layer holds."""
+    if not (member.isfile() or member.islnk()) or not RECORD.fullmatch(path):
+        return b""
+    try:
+        source = layer.extractfile(member)
+    except KeyError:
+        return b""
+    return source.read() if source is not None else b""
 
 
 def _kind(member: tarfile.TarInfo) -> Kind:

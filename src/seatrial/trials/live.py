@@ -5,47 +5,20 @@ Everything is found by labels (:meth:`seatrial.app.App.labels`), never by names 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from seatrial.app import App
 from seatrial.chart import workloads
 from seatrial.cluster.waiting import pod_ready
 from seatrial.tools.kube import Kube, Object, selector_of
-from seatrial.world import World
+from seatrial.world import once as once
 
 TEMPLATE_HASH = "pod-template-hash"
 HELPER = "seatrial.dev/helper"
 """Label of every object that a trial adds to the application's namespace; such pods are no part of the application."""
 HELPER_NAME = "seatrial-"
 """How the names of such pods begin: events outlive the labels of what they speak of."""
-
-T = TypeVar("T")
-
-_shared: dict[tuple[str, Callable[..., Any]], Future[Any]] = {}
-_shared_lock = threading.Lock()
-
-
-def once(observe: Callable[[World], T]) -> Callable[[World], T]:
-    """Decorator: the observation is made once in a run, however many others stand on it; all get the same data."""
-
-    @wraps(observe)
-    def shared(world: World) -> T:
-        key = (world.run_id, observe)
-        with _shared_lock:
-            mine = key not in _shared
-            future: Future[T] = _shared.setdefault(key, Future())
-        if mine:
-            try:
-                future.set_result(observe(world))
-            except BaseException as error:
-                future.set_exception(error)
-        return future.result()
-
-    return shared
 
 
 def selector(app: App, component: str | None = None) -> str:

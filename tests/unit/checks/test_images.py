@@ -7,7 +7,7 @@ import pytest
 
 from seatrial.checks.baked import Searched, judge_secrets
 from seatrial.checks.images import MB, Built, Inside, judge_backend_size, judge_frontend_size, judge_users
-from seatrial.checks.tags import Named, judge_names, judge_vulnerabilities
+from seatrial.checks.tags import Named, judge_names
 from seatrial.images.build import ImageBuild
 from seatrial.images.content import Content, Entry, Hit, Layer
 from seatrial.verdict import Outcome
@@ -188,8 +188,3 @@ def test_a_traceable_tag_passes(tag):
 def test_another_name_or_tag_is_named(image, says):
     verdict = judge_names(replace(NAMED, images={"backend": image}))
     assert verdict.outcome is Outcome.FAILED and says in verdict.reason
-
-
-def test_without_a_database_vulnerabilities_are_unknown():
-    verdict = judge_vulnerabilities(["todo-backend:0.1.0"])
-    assert verdict.outcome is Outcome.INCONCLUSIVE and "todo-backend:0.1.0" in verdict.reason
