@@ -117,7 +117,7 @@ def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object], limit: 
     """Each declared route between two components, tried from a pod of the caller to the Service of the other by its name."""
     app, edges = world.app, []
     for route in app.routes:
-        if route.source not in app.components or route.target not in services:
+        if route.source not in app.components or route.target not in services or route.protocol != probe_pod.TCP:
             continue
         service = services[route.target]
         port = live.service_port(service, app.components[route.target].service_port)
@@ -449,7 +449,7 @@ def _page(world: World) -> dict[str, Any] | None:
 def judge_ready_system(seen: Mapping[str, Any]) -> Verdict:
     """M3-INST-03: every pod ready without a restart, every Service answering, every dependency reached, the page loadable."""
     steady, answers = seen["steady"], seen["answers"]
-    faults = pod_faults(steady["pods"], seen["restart_limit"], steady["watched"])
+    faults = pod_faults(steady["pods"], seen["restart_limit"], steady["watched"], steady["rendered"])
     faults += _endpoint_faults(seen["endpoints"])
     unknown: list[str] = []
     for name, said in answers["answers"].items():

@@ -11,7 +11,7 @@ from typing import Any
 from seatrial.app import INSTANCE
 from seatrial.chart import workloads
 from seatrial.cluster.waiting import desired, progress
-from seatrial.tools.kube import ApiError, ExecFailed, Kube, Object
+from seatrial.tools.kube import ApiError, ExecFailed, Kube, Object, UnknownKind
 from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
@@ -27,8 +27,9 @@ def observe_steady(world: World) -> dict[str, Any]:
     """Workloads and pods now, and whether any container restarted in the longest window that a criterion asks for.
 
     Returns:
-        ``workloads`` (component, kind, name, generation, observed, counts, unmet, least), ``pods`` (see :func:`live.pod_facts`)
-        at the end, ``watched`` (seconds), ``install_seconds``, ``expected`` and ``roles`` (of the components), and limits.
+        ``workloads`` (component, kind, name, generation, observed, counts, unmet, least), ``pods`` (see :func:`live.pod_facts`,
+        and ``made_by``: see :func:`made_by`) at the end, ``rendered`` (kind and name of all that the chart renders), ``watched``
+        (seconds), ``install_seconds``, ``expected`` and ``roles`` (of the components), and limits.
     """
     kube, app = world.kube, world.app
     window = max(world.window("M2-DEP-01", "settled"), world.window("M3-INST-03", "steady"))
@@ -36,18 +37,39 @@ def observe_steady(world: World) -> dict[str, Any]:
     began = time.monotonic()
     states = deque(kube.watch("Pod", app.namespace, selector=live.selector(app), timeout=window), maxlen=1)
     pods = [pod for pod in states[-1].values() if live.is_of_app(app, pod)]  # pods keep their restart counts themselves
+    rendered = sorted(f"{item.kind} {item.name}" for item in world.rendered.objects)
     return {
         "namespace": app.namespace,
         "workloads": [item for item in found if item is not None],
         "expected": list(app.components),
         "roles": {name: component.role for name, component in app.components.items()},
-        "pods": [live.pod_facts(app, pod) for pod in pods],
+        "pods": [{**live.pod_facts(app, pod), "made_by": made_by(kube, pod, rendered)} for pod in pods],
+        "rendered": rendered,
         "watched": round(time.monotonic() - began, 1),
         "install_seconds": round(world.release.install_seconds, 1),
         "least": int(world.limit("M2-DEP-01", "replicas")),
         "ready_limit": float(world.limit("M2-DEP-01", "ready")),
         "restart_limit": int(world.limit("M2-DEP-01", "restarts")),
     }
+
+
+def made_by(kube: Kube, pod: Object, rendered: Collection[str]) -> str:
+    """Who is behind a pod: the first of its controllers, from its own upwards, that is rendered; else the last one there is.
+
+    ``Deployment x``; empty where nobody is.
+    """
+    owner = live.controller_of(pod)
+    while owner and owner not in rendered:
+        kind, _, name = owner.partition(" ")
+        try:
+            parent = kube.read(kind, name, pod["metadata"]["namespace"])
+        except UnknownKind:  # of somebody's own: nothing is known of who is behind it
+            break
+        above = live.controller_of(parent) if parent is not None else ""
+        if not above:
+            break
+        owner = above
+    return owner
 
 
 def _workload(kube: Kube, world: World, component: str) -> dict[str, Any] | None:
@@ -90,7 +112,7 @@ def judge_replicas(seen: Mapping[str, Any], second: Collection[str] | None = Non
         if item["kind"] == "Deployment" and item["name"] not in (second or ()):
             faults.append(Fault(f"Deployment {item['name']}", "not complete to pytest-helm-charts", "complete", "See its status"))
     pods = [pod for pod in seen["pods"] if pod["component"] in served]
-    faults += pod_faults(pods, seen["restart_limit"], seen["watched"])
+    faults += pod_faults(pods, seen["restart_limit"], seen["watched"], seen["rendered"])
     evidence = [Evidence(f"{item['kind']} {item['name']}: {item['counts']}") for item in seen["workloads"]]
     return judge(len(pods), "pods", faults, evidence=evidence)
 
@@ -111,14 +133,18 @@ def _rollout_faults(item: Mapping[str, Any], least: int) -> list[Fault]:
     return faults
 
 
-def pod_faults(pods: list[Mapping[str, Any]], restart_limit: int, watched: float) -> list[Fault]:
-    """Pods that nobody replaces, that are not Running and Ready, or that restarted."""
+def pod_faults(pods: list[Mapping[str, Any]], restart_limit: int, watched: float, rendered: Collection[str]) -> list[Fault]:
+    """Pods that nobody of the chart's replaces, that are not Running and Ready, or that restarted."""
     faults = []
     for pod in pods:
         if pod["leaving"]:
             continue
         if not pod["owner"]:
             faults.append(Fault(f"Pod {pod['name']}", "no controller owns it", "one that replaces it", "Make it by a workload"))
+        elif pod["made_by"] not in rendered:
+            found = f"made by {pod['made_by']}, which the chart does not render"
+            mend = "Remove who made it, or give its pods labels of their own: Services and policies take it for the release's"
+            faults.append(Fault(f"Pod {pod['name']}", found, "a workload of the chart", mend))
         if pod["phase"] != "Running" or not pod["ready"]:
             found = ", ".join([f"phase {pod['phase']}", *pod["unmet"], *pod["waiting"]])
             faults.append(Fault(f"Pod {pod['name']}", found, "Running and Ready", "See its events and last log lines"))

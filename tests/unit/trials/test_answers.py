@@ -160,12 +160,13 @@ def ready_system(recorded: Recorded, **changes: Any) -> Any:
         "ready": True,
         "leaving": False,
         "restarts": 0,
-        "owner": "ReplicaSet app",
+        "owner": "ReplicaSet app-1",
+        "made_by": "Deployment app",
         "unmet": [],
         "waiting": [],
     }
     return {
-        "steady": {"pods": [pod], "watched": 30.0},
+        "steady": {"pods": [pod], "watched": 30.0, "rendered": ["Deployment app"]},
         "endpoints": recorded("endpoints"),
         "answers": recorded("answers"),
         "page": {"status": 200, "error": "", "type": "text/html", "seconds": 0.1},
@@ -181,6 +182,9 @@ def test_ready_system(recorded: Recorded) -> None:
     seen = ready_system(recorded)
     seen["steady"]["pods"][0]["restarts"] = 2
     assert "2 restarts" in judge_ready_system(seen).reason
+    seen = ready_system(recorded)
+    seen["steady"]["pods"][0]["made_by"] = "Deployment stray"
+    assert "made by Deployment stray, which the chart does not render" in judge_ready_system(seen).reason
     seen = ready_system(recorded)
     seen["answers"]["edges"][0]["outcome"] = "unknown"
     assert judge_ready_system(seen).outcome is Outcome.INCONCLUSIVE

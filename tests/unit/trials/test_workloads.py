@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
-from seatrial.tools.kube import ApiError
+from seatrial.tools.kube import ApiError, Kube, Object, UnknownKind
 from seatrial.trials import live
-from seatrial.trials.workloads import _user, is_for_its_user, judge_namespace, judge_privileges, judge_replicas, root_copy
+from seatrial.trials.workloads import (
+    _user,
+    is_for_its_user,
+    judge_namespace,
+    judge_privileges,
+    judge_replicas,
+    made_by,
+    root_copy,
+)
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -20,7 +28,8 @@ def workload(component: str, **changes: Any) -> dict[str, Any]:
 
 def pod(component: str, **changes: Any) -> dict[str, Any]:
     base = {"name": f"{component}-1", "component": component, "phase": "Running", "ready": True, "leaving": False}
-    return {**base, "restarts": 0, "owner": f"ReplicaSet {component}", "unmet": [], "waiting": [], **changes}
+    made = {"owner": f"ReplicaSet app-{component}-1", "made_by": f"Deployment app-{component}"}
+    return {**base, **made, "restarts": 0, "unmet": [], "waiting": [], **changes}
 
 
 def seen(workloads: list[Any] | None = None, pods: list[Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -29,6 +38,7 @@ def seen(workloads: list[Any] | None = None, pods: list[Any] | None = None, **ch
         "expected": ["frontend", "backend"],
         "roles": {"frontend": "frontend", "backend": "backend", "postgres": "database"},
         "pods": [pod("frontend"), pod("backend")] if pods is None else pods,
+        "rendered": ["Deployment app-backend", "Deployment app-frontend", "Service app-backend"],
         "watched": 30.0,
         "install_seconds": 28.0,
         "least": 2,
@@ -93,6 +103,51 @@ def test_a_pod_that_nobody_replaces_fails() -> None:
     assert live.controller_of({"metadata": {"ownerReferences": owners[:1]}}) == live.controller_of({"metadata": {}}) == ""
     verdict = judge_replicas(seen(pods=[pod("frontend", owner=""), pod("backend")]))
     assert "Pod frontend-1: found no controller owns it" in verdict.reason
+
+
+class _Objects(Kube):
+    """Objects that can be read: ``Kind name`` -> its controller's, empty where it has none."""
+
+    def __init__(self, **owners: str) -> None:
+        self.owners = {key.replace("_", " "): owner for key, owner in owners.items()}
+
+    def read(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        if kind == "Rollout":
+            raise UnknownKind("the kind Rollout is unknown without its apiVersion")
+        owner = self.owners.get(f"{kind} {name}")
+        return None if owner is None else _owned(owner)
+
+
+def _owned(owner: str) -> Object:
+    kind, _, name = owner.partition(" ")
+    references = [{"kind": kind, "name": name, "controller": True}] if owner else []
+    return {"metadata": {"name": "x", "namespace": "shop", "ownerReferences": references}}
+
+
+@pytest.mark.parametrize(
+    ("owner", "behind"),
+    [
+        ("ReplicaSet web", "Deployment web"),
+        ("StatefulSet db", "StatefulSet db"),
+        ("StatefulSet made", "Database db"),
+        ("ReplicaSet alone", "ReplicaSet alone"),
+        ("ReplicaSet gone", "ReplicaSet gone"),
+        ("Rollout web", "Rollout web"),
+        ("", ""),
+    ],
+)
+def test_who_is_behind_a_pod_is_found_through_its_controllers(owner: str, behind: str) -> None:
+    kube = _Objects(ReplicaSet_web="Deployment web", ReplicaSet_alone="", StatefulSet_made="Database db")
+    rendered = ["Deployment web", "StatefulSet db", "Database db"]
+    assert made_by(kube, _owned(owner), rendered) == behind
+
+
+def test_a_pod_that_the_chart_did_not_ask_for_fails() -> None:
+    stranger = pod("backend", owner="ReplicaSet other-1", made_by="Deployment other")
+    verdict = judge_replicas(seen(pods=[pod("frontend"), pod("backend"), stranger]))
+    assert verdict.outcome is Outcome.FAILED
+    assert "Pod backend-1: found made by Deployment other, which the chart does not render" in verdict.reason
+    assert judge_replicas(seen(pods=[pod("frontend"), {**stranger, "leaving": True}])).outcome is Outcome.PASSED
 
 
 def test_a_second_opinion_counts() -> None:
