@@ -280,6 +280,7 @@ class Route(_Model):
     source: str = Field(alias="from")
     target: str = Field(alias="to")
     port: Port
+    protocol: Literal["TCP", "UDP"] = "TCP"
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
