@@ -7,12 +7,12 @@ it: what it does not name is dropped, unless it is told to keep it, and an empty
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from jsonschema import Draft4Validator, SchemaError  # type: ignore[import-untyped]
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
 from seatrial.chart.objects import ChartObject
 from seatrial.check.apis import BUILT_IN, group_of
@@ -74,6 +74,31 @@ _SERVERS_OWN = ("apiVersion", "kind", "metadata", "status")
 """What every object has, and a controller writes: the schema says nothing of it that whoever writes the object could break."""
 _PARTS = ("allOf", "anyOf", "oneOf")
 _KEEPS = "x-kubernetes-preserve-unknown-fields"
+_TYPES = ("object", "array", "string", "integer", "number", "boolean")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and isinstance(value, int) and value >= 0
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_WORDS: Mapping[str, Callable[[Any], bool]] = {
+    "required": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+    "enum": lambda value: isinstance(value, list) and bool(value),
+    **dict.fromkeys(("minimum", "maximum"), _is_number),
+    "multipleOf": lambda value: _is_number(value) and value > 0,
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
+    **dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum", "uniqueItems"), _is_switch),
+}
+"""Words of a schema that limit a value, and whether what stands there is such a limit: a definition whose schema is none is
+refused by the API server, and jsonschema's own check of a large one takes seconds."""
 
 
 @dataclass
@@ -95,8 +120,7 @@ class Definition:
     def validators(self, version: str) -> list[Any]:
         """JSON Schema validators of a version, made when they are first asked for: some definitions have 20,000 lines."""
         if version not in self._validators:
-            made = [_root(schema) for schema in self.schemas.get(version, ())]
-            self._validators[version] = [Draft4Validator(each) for each in made if _is_schema(each)]
+            self._validators[version] = [Draft4Validator(_root(schema)) for schema in self.schemas.get(version, ())]
         return self._validators[version]
 
 
@@ -181,9 +205,7 @@ def _structural(schema: Any) -> dict[str, Any]:
         made["properties"] = {str(name): _structural(part) for name, part in schema["properties"].items()}
         # What has a default is never missing.
         filled = {name for name, part in schema["properties"].items() if isinstance(part, Mapping) and "default" in part}
-        if isinstance(made.get("required"), list):
-            made["required"] = [name for name in made["required"] if name not in filled]
-            made = {word: value for word, value in made.items() if word != "required" or value}
+        made["required"] = [name for name in made.get("required", ()) if name not in filled]
     if isinstance(schema.get("items"), Mapping):
         made["items"] = _structural(schema["items"])
     more = schema.get("additionalProperties")
@@ -198,13 +220,11 @@ def _structural(schema: Any) -> dict[str, Any]:
 
 def _limits(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What a part says of values alone, whatever Kubernetes adds to it."""
-    words = ("required", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
-             "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "uniqueItems")  # fmt: skip
-    made = {word: schema[word] for word in words if word in schema}
+    made = {word: schema[word] for word, is_sound in _WORDS.items() if word in schema and is_sound(schema[word])}
     either_form = schema.get("x-kubernetes-int-or-string") is True or schema.get("format") == "int-or-string"
     if either_form:
         made["type"] = ["integer", "string"]
-    elif isinstance(schema.get("type"), str):
+    elif schema.get("type") in _TYPES:
         made["type"] = [schema["type"], "null"] if schema.get("nullable") is True else schema["type"]
     if isinstance(schema.get("pattern"), str) and _is_pattern(schema["pattern"]):
         made["pattern"] = schema["pattern"]
@@ -227,15 +247,6 @@ def _bounds(schema: Any) -> dict[str, Any]:
         if isinstance(schema.get(word), Mapping):
             made[word] = _bounds(schema[word])
     return made
-
-
-def _is_schema(made: Mapping[str, Any]) -> bool:
-    """Whether a definition's schema is one; the API server refuses a definition with another."""
-    try:
-        Draft4Validator.check_schema(made)
-    except SchemaError:
-        return False
-    return True
 
 
 def _is_pattern(pattern: str) -> bool:

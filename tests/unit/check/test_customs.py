@@ -106,8 +106,9 @@ def test_fields_that_the_definition_takes(spec: str):
     "schema",
     [
         "{type: thing}",
-        "{type: object, required: 1}",
-        "{type: integer, minimum: a}",
+        "{type: [], properties: {size: {type: integer}}, required: 1}",
+        "{type: object, properties: {size: {minimum: a, enum: []}}, required: [1]}",
+        "{oneOf: 3, not: [], pattern: '('}",
         "{x-kubernetes-preserve-unknown-fields: true}",
         "5",
     ],
