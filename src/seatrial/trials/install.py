@@ -126,8 +126,9 @@ def observe_install(world: World) -> dict[str, Any]:
 
     Returns:
         ``status``, ``objects`` (``subject`` and ``missing`` sentences, ``absent`` for one that is not there), ``warnings``
-        (reason, message, subject, kind, name, count), ``unready`` (names of pods that are not ready now), ``idle`` (names of
-        autoscalers that are not active now).
+        (reason, message, subject, kind, name, container, count), ``unready`` (names of pods that are not ready now), ``started``
+        (pod and container of those whose startup probe has let them live), ``idle`` (names of autoscalers that are not active
+        now).
     """
     kube, helm, app = world.kube, world.helm, world.app
     _settle(kube, app.namespace)
@@ -143,6 +144,12 @@ def observe_install(world: World) -> dict[str, Any]:
         ],
         "unready": [pod["metadata"]["name"] for pod in live.app_pods(kube, app) if not live.is_ready(pod)],
         "pods": [pod["metadata"]["name"] for pod in kube.find("Pod", app.namespace)],
+        "started": [
+            [pod["metadata"]["name"], container["name"]]
+            for pod in live.app_pods(kube, app)
+            for container in pod["spec"]["containers"]
+            if "startupProbe" in container and live.is_ready(pod)
+        ],
         "idle": [item["metadata"]["name"] for item in kube.find("HorizontalPodAutoscaler", app.namespace) if not _active(item)],
     }
 
@@ -187,6 +194,7 @@ def _warning(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": about.get("kind"),
         "name": about.get("name"),
+        "container": (about.get("fieldPath") or "").partition("{")[2].removesuffix("}"),
         "reason": event.get("reason", ""),
         "message": (event.get("message") or "").strip(),
         "count": event.get("count") or 1,
@@ -215,8 +223,19 @@ EXPLAINED: Sequence[tuple[str, str, str]] = (
 speak of is well by now."""
 
 
+REFUSED = ("Liveness probe failed", "connection refused")
+
+
+def _asks_nobody(warning: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Whether nobody listens where liveness asks: until a startup probe has succeeded it does not ask, and then somebody does."""
+    about = [warning["name"], warning["container"]]
+    return about in seen["started"] and all(words in warning["message"] for words in REFUSED)
+
+
 def explanation(warning: Mapping[str, Any], seen: Mapping[str, Any]) -> str | None:
     """Why a warning event needs no mending, or None."""
+    if _asks_nobody(warning, seen):
+        return None
     for reason, part, text in EXPLAINED:
         if warning["reason"] != reason or part not in warning["message"]:
             continue

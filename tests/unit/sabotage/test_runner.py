@@ -80,6 +80,24 @@ def test_a_root_that_is_red_without_the_fault_proves_nothing():
     assert "without the fault too" in find(FAULT, after(), healthy).problems[0]
 
 
+def test_a_root_that_cannot_be_told_without_the_fault_may_be_red_with_it():
+    healthy = Result({**HEALTHY.verdicts, "A-A-01": inconclusive("a stand-in")}, 1.0)
+    assert find(FAULT, after(), healthy).problems == ()
+    assert "nobody saw" in find(FAULT, after(A_A_01=inconclusive("a stand-in")), healthy).problems[0]
+    assert (
+        "is blocked without"
+        in find(FAULT, after(), Result({**HEALTHY.verdicts, "A-A-01": blocked("A-A-09", "")}, 1.0)).problems[0]
+    )
+
+
+def test_the_longest_steps_of_a_run_are_told(tmp_path: Path):
+    journal = Journal(tmp_path)
+    for number, name in enumerate(("seatrial.trials.healing.observe_healing", "release", "edge", "a", "b")):
+        journal.write("timing", name=name, began=1.0, ended=11.0 - number)
+    journal.close()
+    assert runner.longest(tmp_path) == [("observe_healing", 10.0), ("release", 9.0), ("edge", 8.0), ("a", 7.0)]
+
+
 def test_a_run_that_broke_is_a_problem():
     assert "the run ended with 3" in find(FAULT, Result({}, 1.0, trouble="the run ended with 3"), HEALTHY).problems[0]
 

@@ -28,7 +28,8 @@ def test_absent_and_changed_objects_fail(recorded: Recorded) -> None:
 
 
 def warning(**changes: Any) -> dict[str, Any]:
-    return {"kind": "Pod", "name": "p", "reason": "Unhealthy", "message": "Startup probe failed", "count": 1, **changes}
+    said = {"reason": "Unhealthy", "message": "Startup probe failed"}
+    return {"kind": "Pod", "name": "p", "container": "c", "count": 1, **said, **changes}
 
 
 def test_a_warning_counts_as_explained_only_where_all_is_well_now(recorded: Recorded) -> None:
@@ -39,6 +40,16 @@ def test_a_warning_counts_as_explained_only_where_all_is_well_now(recorded: Reco
     scaling = warning(kind="HorizontalPodAutoscaler", reason="FailedGetResourceMetric")
     assert judge_install({**seen, "warnings": [scaling], "idle": ["another"]}).outcome is Outcome.PASSED
     assert judge_install({**seen, "warnings": [scaling], "idle": [scaling["name"]]}).outcome is Outcome.FAILED
+
+
+def test_liveness_that_is_refused_after_the_startup_probe_asks_another_port(recorded: Recorded) -> None:
+    refused = 'Liveness probe failed: Get "http://10.244.0.9:3001/": dial tcp 10.244.0.9:3001: connect: connection refused'
+    seen = {**recorded("install"), "warnings": [warning(message=refused)], "started": [["p", "c"]]}
+    assert "Liveness probe failed" in judge_install(seen).reason
+    for other in ([["p", "d"]], [["q", "c"]], []):  # it asked at once, and the process had yet to listen
+        assert judge_install({**seen, "started": other}).outcome is Outcome.PASSED
+    late = warning(message="Liveness probe failed: context deadline exceeded")
+    assert judge_install({**seen, "warnings": [late]}).outcome is Outcome.PASSED  # a busy machine's
 
 
 def test_the_clusters_own_repair_of_a_young_services_address_is_explained(recorded: Recorded) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from seatrial.sabotage.live.places import APPLICATION, REFERENCE
 from seatrial.sabotage.model import Edit, Sabotage, Upset
 
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
@@ -80,6 +81,15 @@ FAULTS: tuple[Sabotage, ...] = (
         edits=(Edit("helm-chart/values.yaml", "className: nginx", "className: traefik"),),
         beside=("M2-CLUSTER-02",),
     ),
+    Sabotage(
+        name="engine-of-another-age",
+        milestone=1,
+        description="The engine is older than what was agreed on, which this application sets: what it builds nobody has tried.",
+        criterion="M1-TOOL-01",
+        says=">= 99.0",
+        edits=(Edit(APPLICATION, REFERENCE, f'{REFERENCE}limits: {{M1-TOOL-01.docker_minimum: "99.0"}}\n'),),
+        beside=("M2-CLUSTER-02",),
+    ),
 )
 NODES: tuple[Sabotage, ...] = (
     Sabotage(
@@ -90,6 +100,15 @@ NODES: tuple[Sabotage, ...] = (
         says=f"Node {GHOST}: found not Ready",
         edits=(),
         upsets=(Upset("Node", (GHOST,), {"apiVersion": "v1", "kind": "Node", "metadata": {"name": GHOST}}),),
+        beside=("M1-IMG-01",),
+    ),
+    Sabotage(
+        name="program-of-another-age",
+        milestone=1,
+        description="Helm is older than what was agreed on, which this application sets: what it renders nobody has tried.",
+        criterion="M1-TOOL-02",
+        says=">= 99.0",
+        edits=(Edit(APPLICATION, REFERENCE, f'{REFERENCE}limits: {{M1-TOOL-02.helm_minimum: "99.0"}}\n'),),
         beside=("M1-IMG-01",),
     ),
 )

@@ -1,8 +1,18 @@
-"""Faults of images and of what they do when they run alone, and one that only a cluster's events tell."""
+"""Faults of images and of what they do when they run alone, and those that only a cluster's events tell."""
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND_IMAGE, FRONTEND_IMAGE, FRONTEND_SCALER, PAGES, VALUES
+from seatrial.sabotage.live.places import (
+    APP,
+    APPLICATION,
+    BACKEND_IMAGE,
+    FRONTEND,
+    FRONTEND_IMAGE,
+    FRONTEND_SCALER,
+    MODEL,
+    PAGES,
+    VALUES,
+)
 from seatrial.sabotage.model import Edit, Sabotage
 
 ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
@@ -10,6 +20,28 @@ MADE_UP_KEY = "sk-" + "madeupby0seatrial" * 2
 """Put together here, so that who searches this repository for secrets finds none."""
 
 IMAGE_TAG = "repository: todo-chatbot-frontend\n    # Tag of the image; empty takes the chart's appVersion.\n    tag: {tag}\n"
+
+WARM_UP = """apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "todo-app.fullname" . }}-warm-up
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "todo-app.labels" (list . "warm-up") | nindent 4 }}
+spec:
+  {{- include "todo-app.podDefaults" (list . "model") | nindent 2 }}
+  restartPolicy: Never
+  containers:
+    - name: warm-up
+      image: {{ include "todo-app.image" (list . .Values.model.image) }}
+      imagePullPolicy: Always
+      command: ["sleep", "1"]
+      securityContext:
+        {{- include "todo-app.containerSecurityContext" . | nindent 8 }}
+      resources:
+        {{- toYaml .Values.model.resources | nindent 8 }}
+---
+"""
 
 FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
@@ -154,9 +186,77 @@ FAULTS: tuple[Sabotage, ...] = (
         criterion="M1-IMG-06",
         says="the tag latest",
         edits=(
-            Edit("seatrial.yaml", "todo-chatbot-frontend, tag: 0.2.0", "todo-chatbot-frontend, tag: latest"),
+            Edit(APPLICATION, "todo-chatbot-frontend, tag: 0.2.0", "todo-chatbot-frontend, tag: latest"),
             Edit(VALUES, IMAGE_TAG.format(tag='""'), IMAGE_TAG.format(tag="latest")),
         ),
         beside=ALONE,
+    ),
+    Sabotage(
+        name="source-maps-for-everybody",
+        milestone=1,
+        description="The frontend's build makes source maps and nobody takes them out: whoever visits a page reads its sources.",
+        criterion="M1-IMG-02",
+        says="a source map",
+        edits=(
+            Edit(
+                f"{FRONTEND_IMAGE}/next.config.ts",
+                "  poweredByHeader: false,\n",
+                "  poweredByHeader: false,\n  productionBrowserSourceMaps: true,\n",
+            ),
+            Edit(
+                f"{FRONTEND_IMAGE}/Dockerfile",
+                'RUN npm run build && find .next -name "*.map" -exec rm {} +\n',
+                "RUN npm run build\n",
+            ),
+        ),
+        beside=ALONE,
+    ),
+    Sabotage(
+        name="tests-in-the-image",
+        milestone=1,
+        description="The backend's last stage gets a test: what only developers run is shipped, and loaded into every node.",
+        criterion="M1-IMG-03",
+        says="tests: /app/tests/test_main.py",
+        edits=(
+            Edit(
+                f"{BACKEND_IMAGE}/Dockerfile",
+                "COPY --from=build /build/app ./app\n",
+                "COPY --from=build /build/app ./app\nCOPY --from=build /build/app/main.py ./tests/test_main.py\n",
+            ),
+        ),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+    Sabotage(
+        name="pulled-at-each-start",
+        milestone=2,
+        description="A pod of the chart pulls its image at each start: the one in the node, which was tried, is never what runs.",
+        criterion="M2-IMG-01",
+        says="Pod todo-app-warm-up",
+        edits=(
+            Edit(
+                MODEL,
+                "{{- if .Values.model.enabled }}\napiVersion: apps/v1\n",
+                "{{- if .Values.model.enabled }}\n" + WARM_UP + "apiVersion: apps/v1\n",
+            ),
+        ),
+        beside=("M1-RUN-01", "M1-RUN-02"),
+    ),
+)
+EVENTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="liveness-at-another-port",
+        milestone=3,
+        description="Liveness asks a port where nobody listens: in five minutes every frontend is restarted, again and again.",
+        criterion="M3-INST-01",
+        says="Liveness probe failed",
+        edits=(
+            Edit(
+                FRONTEND,
+                '{{- include "todo-app.httpProbe" .Values.frontend.probes.liveness | nindent 12 }}',
+                "httpGet: {path: /api/health, port: 3001}\n            periodSeconds: 10\n            timeoutSeconds: 4\n"
+                "            failureThreshold: 30",
+            ),
+        ),
+        beside=("M2-CLUSTER-02",),
     ),
 )

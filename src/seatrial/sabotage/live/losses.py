@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import BACKEND, BACKEND_IMAGE, BACKEND_SCALER, DATABASE, POLICIES
+from seatrial.sabotage.live.places import (
+    APPLICATION,
+    BACKEND,
+    BACKEND_IMAGE,
+    BACKEND_SCALER,
+    DATABASE,
+    MODEL_SERVICE,
+    POLICIES,
+    REFERENCE,
+)
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -34,6 +43,8 @@ FAULTS: tuple[Sabotage, ...] = (
                 "- name: scratch\n              mountPath: /var/lib/postgresql/data",
             ),
             Edit(DATABASE, "      volumes:\n", "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
+            # It is not usable again, however long that is waited for: what is lost is told first.
+            Edit(APPLICATION, REFERENCE, f"{REFERENCE}limits: {{M4-PERS-01.usable: 30}}\n"),
         ),
         consequences=("M2-DB-01",),
         beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01"),
@@ -56,6 +67,15 @@ FAULTS: tuple[Sabotage, ...] = (
         edits=(Edit(POLICIES, "{{- if .Values.networkPolicy.enabled }}", "{{- if false }}"),),
         consequences=("M4-NP-02",),
         beside=("M2-SVC-02", "M2-SVC-03", "M2-HEALTH-01", "M3-INST-01", "M4-PDB-01"),
+    ),
+    Sabotage(
+        name="model-behind-another-port",
+        milestone=3,
+        description="The model's Service leads to a port where nobody listens: all pods are ready, and the chat never answers.",
+        criterion="M3-INST-03",
+        says="Service of model",
+        edits=(Edit(MODEL_SERVICE, "targetPort: http", "targetPort: 8003"),),
+        beside=("M2-SVC-02", "M2-SVC-03", "M3-INST-01"),
     ),
     Sabotage(
         name="port-named-twice",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_SCALER, CHART, MODEL
+from seatrial.sabotage.live.places import APP, APPLICATION, BACKEND, CHART, FRONTEND, FRONTEND_SCALER, MODEL, REFERENCE
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -134,12 +134,12 @@ FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
         name="only-ever-more",
         milestone=4,
-        description="The autoscaler may not take pods away: after the first crowd the maximum runs for good.",
+        description="The frontend's autoscaler may not take pods away: after the first crowd the maximum runs for good.",
         criterion="M4-HPA-04",
-        says="HorizontalPodAutoscaler todo-app-backend: found 3 replicas wanted",
+        says="HorizontalPodAutoscaler todo-app-frontend: found 3 replicas wanted",
         edits=(
-            Edit(
-                BACKEND_SCALER,
+            Edit(  # not the backend's: an upgrade before raises that, and the load's trial waits for it to rest
+                FRONTEND_SCALER,
                 "    scaleDown:\n      stabilizationWindowSeconds:",
                 "    scaleDown:\n      selectPolicy: Disabled\n      stabilizationWindowSeconds:",
             ),
@@ -164,7 +164,7 @@ FAULTS: tuple[Sabotage, ...] = (
     Sabotage(
         name="slow-to-be-ready",
         milestone=5,
-        description="The model's readiness is not asked in its first 70 s: each restart is an outage of as long.",
+        description="The model's readiness is not asked in its first 65 s: each restart is an outage of as long.",
         criterion="M5-HEAL-01",
         says="model: Pod",
         edits=(
@@ -172,9 +172,28 @@ FAULTS: tuple[Sabotage, ...] = (
                 MODEL,
                 '{{- include "todo-app.httpProbe" .Values.model.probes.readiness | nindent 12 }}',
                 '{{- include "todo-app.httpProbe" .Values.model.probes.readiness | nindent 12 }}\n'
-                "            initialDelaySeconds: 70",
+                "            initialDelaySeconds: 65",
+            ),
+            # It is late by the catalogue's limit too; by this one nobody waits as long, and the others need a third of it.
+            Edit(APPLICATION, REFERENCE, f"{REFERENCE}limits: {{M5-HEAL-01.ready: 30}}\n"),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03"),
+    ),
+    Sabotage(
+        name="rights-that-can-grow",
+        milestone=5,
+        description="A process of the frontend may gain rights, and its namespace lets that pass: who gets in becomes root.",
+        criterion="M5-SEC-01",
+        says="allowPrivilegeEscalation",
+        edits=(
+            Edit(APPLICATION, "  enforce: restricted\n", "  enforce: baseline\n"),
+            Edit(
+                FRONTEND,
+                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}',
+                '{{- include "todo-app.containerSecurityContext" . | replace "lation: false" "lation: true" | nindent 12 }}',
             ),
         ),
+        consequences=("M2-DEP-04",),
         beside=("M2-SVC-02", "M2-SVC-03"),
     ),
 )
