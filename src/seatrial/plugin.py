@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--criterion", action="append", metavar="ID", default=[], help="judge only this criterion")
     group.addoption("--profile", choices=[profile.value for profile in Profile], default=Profile.GATE.value, help="which windows")
     group.addoption("--static", action="store_true", help="judge only what needs no engine and no cluster")
+    group.addoption("--seed", type=int, metavar="N", help="shuffle the order of observations among equals by this number")
     group.addoption("--provider", choices=["minikube", "existing"], default="minikube", help="where the cluster comes from")
     group.addoption("--cluster-context", metavar="NAME", help="kubeconfig context of the existing cluster")
     group.addoption("--keep-cluster", action="store_true", help="leave the cluster when the run ends")
@@ -80,6 +81,7 @@ def _request(config: pytest.Config, path: Path) -> Request:
         milestones=frozenset(option("--milestone")),
         criteria=frozenset(option("--criterion")),
         static=option("--static"),
+        seed=option("--seed"),
     )
 
 

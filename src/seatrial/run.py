@@ -29,7 +29,7 @@ from seatrial.journal import Journal, Record, Redactor, replay
 from seatrial.judgement import Plan, blocked_by_need, not_rendered, of_error, out_of_scope, under_profile, words
 from seatrial.progress import Progress
 from seatrial.report.search import search
-from seatrial.scheduler import Job, Scheduler, StageFailed, Timing
+from seatrial.scheduler import Job, Scheduler, StageFailed, Timing, shuffled
 from seatrial.stages import CRITERION_OF_STAGE, ON_CLUSTER, STAGES, draw_wiring, tear_down
 from seatrial.toolchain import Toolchain
 from seatrial.toolchain.model import Progress as ToolProgress
@@ -64,6 +64,7 @@ class Request:
         milestones: numbers to be judged; empty for all.
         criteria: ids to be judged; empty for all.
         static: judge only what needs no engine and no cluster.
+        seed: of the order of observations among equals; None for the suite's own order.
     """
 
     app_path: Path
@@ -73,6 +74,7 @@ class Request:
     milestones: frozenset[int] = frozenset()
     criteria: frozenset[str] = frozenset()
     static: bool = False
+    seed: int | None = None
 
     @property
     def run_id(self) -> str:
@@ -217,6 +219,7 @@ class Bench:
             profile=request.profile.value,
             provider=request.options.provider,
             reused_cluster=request.options.reuse_cluster,
+            seed=request.seed,
             seatrial=__version__,
             python=platform.python_version(),
             platform=platform.platform(),
@@ -230,7 +233,7 @@ class Bench:
         self._world.fact(user_kubeconfig=fingerprint(user_kubeconfig()))
         for criterion_id, why in self._left_out.items():
             journal.write("left-out", criterion=criterion_id, why=why)
-        self._world.scheduler.submit(self._jobs(items))
+        self._world.scheduler.submit(shuffled(self._jobs(items), request.seed))
 
     def _jobs(self, items: Iterable[pytest.Item]) -> list[Any]:
         plans = [plan for item in items if (plan := self.plans.get(item.nodeid)) is not None]

@@ -9,6 +9,7 @@ stages, and only if a selected observation needs it.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -82,6 +83,18 @@ class Job(Generic[World]):
         if self.disturbs == Disturbs.COMPONENT and other.disturbs == Disturbs.COMPONENT:
             return self.component == other.component or None in (self.component, other.component)
         return True
+
+
+def shuffled(jobs: Iterable[Job[World]], seed: int | None) -> list[Job[World]]:
+    """Observations in another order, the same for the same seed and the same observations; as they are without a seed.
+
+    What comes first for a reason still does: :meth:`Scheduler.submit` sorts, and keeps the order among equals alone.
+    """
+    found = list(jobs)
+    if seed is not None:
+        found.sort(key=lambda job: job.key)  # the order in which tests are found is no part of it
+        random.Random(seed).shuffle(found)
+    return found
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,14 @@ def test_passed_is_counted_and_reported(judge: Any):
     assert 'name="verdict" value="passed"' in (result.folder / "junit.xml").read_text()
 
 
+@pytest.mark.parametrize(("options", "seed"), [((), None), (("--seed=7",), 7)])
+def test_the_seed_of_the_order_is_told_in_journal_and_report(judge: Any, options: tuple[str, ...], seed: int | None):
+    result = judge(test_of("OWN-FILES-01", PASS), options=options)
+    (started,) = [record["data"] for record in result.records if record["kind"] == "run"]
+    assert started["seed"] == seed
+    assert ("in the order of seed 7" in (result.folder / "index.html").read_text()) is (seed == 7)
+
+
 def test_failed_fails_the_run_with_the_judges_words(judge: Any):
     result = judge(test_of("OWN-FILES-01", "record(failed('Port 81 is open; close it', evidence=[Evidence('seen at 10:00')]))"))
     assert result.code == 1

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from seatrial.errors import ClusterError
-from seatrial.scheduler import Disturbs, Job, Scheduler, StageFailed, Timing
+from seatrial.scheduler import Disturbs, Job, Scheduler, StageFailed, Timing, shuffled
 
 
 class Meter:
@@ -316,3 +316,34 @@ def test_what_holds_others_back_does_so_no_more_when_it_is_lost():
     scheduler.lose(("release",), GONE)
     assert scheduler.result("image") == "looked at"
     hangs.set()
+
+
+def in_turn(seed: int | None, jobs: list[Job[Any]], meter: Meter) -> list[str]:
+    """The order in which observations are made where there is room for one at a time."""
+    meter.order.clear()
+    scheduler: Scheduler[Any] = Scheduler(None, {"release": lambda world: "release"}, workers=1)
+    scheduler.submit(shuffled(jobs, seed))
+    for job in jobs:
+        assert scheduler.result(job.key) == job.key
+    scheduler.close()
+    return list(meter.order)
+
+
+def test_the_order_is_the_same_for_the_same_seed_and_nothing_is_lost():
+    meter = Meter()
+    jobs = [meter.job(f"look{number}", seconds=0.0) for number in range(12)]
+    keys = [job.key for job in jobs]
+    assert in_turn(None, jobs, meter) == keys, "without a seed they are made as they are given"
+    first = in_turn(1, jobs, meter)
+    assert first == in_turn(1, jobs[::-1], meter), "the seed alone decides"
+    assert first not in (keys, in_turn(2, jobs, meter))
+    assert sorted(first) == sorted(keys)
+
+
+def test_a_seed_shuffles_among_equals_only():
+    meter = Meter()
+    jobs = [meter.job(f"last{number}", seconds=0.0, last=True) for number in range(3)]
+    jobs += [meter.job(f"node{number}", seconds=0.0, disturbs=Disturbs.NODE) for number in range(3)]
+    jobs += [meter.job(f"look{number}", seconds=0.0) for number in range(3)]
+    for seed in range(5):
+        assert [key[:4] for key in in_turn(seed, jobs, meter)] == ["look"] * 3 + ["node"] * 3 + ["last"] * 3
