@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seatrial.chart.workloads import Object, labels_of, matches
@@ -106,6 +106,7 @@ def decide(
 ) -> Decision:
     """Whether a connection from ``source`` to a port of ``target`` is let through.
 
+    Each connection is one of IPv4 or of IPv6: where an end has addresses of both it is enough that one pair of them gets through.
     A pod reaches itself whatever policies say, and the node reaches its own pods; neither is asked here.
 
     Args:
@@ -113,9 +114,25 @@ def decide(
         namespaces: name -> labels.
     """
     found = list(policies)
-    egress = _side(found, namespaces, "Egress", source, target, (target, port, protocol))
-    ingress = _side(found, namespaces, "Ingress", target, source, (target, port, protocol))
-    return Decision(egress, ingress)
+    decisions = [
+        Decision(
+            _side(found, namespaces, "Egress", sender, receiver, (receiver, port, protocol)),
+            _side(found, namespaces, "Ingress", receiver, sender, (receiver, port, protocol)),
+        )
+        for sender, receiver in _pairs(source, target)
+    ]
+    return next((decision for decision in decisions if decision.allowed), decisions[0])
+
+
+def _pairs(source: Endpoint, target: Endpoint) -> list[tuple[Endpoint, Endpoint]]:
+    """Both ends by one address each, as a connection has them; as they are where no two addresses are of one family."""
+    found = [
+        (replace(source, addresses=(one,)), replace(target, addresses=(other,)))
+        for one in source.addresses
+        for other in target.addresses
+        if ipaddress.ip_address(one).version == ipaddress.ip_address(other).version
+    ]
+    return found or [(source, target)]
 
 
 Door = tuple[Endpoint, int, str]

@@ -5,9 +5,11 @@ ranges, several namespaces, the two readings of a selector pair) and the recipes
 their numbers), written down here by what they are said to do.
 """
 
+import ipaddress
 import itertools
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -279,10 +281,15 @@ SELECTORS = st.one_of(
         st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=2),
     ),
 )
-BLOCKS = st.builds(
-    lambda cidr, excepted: {"ipBlock": {"cidr": cidr, "except": excepted}},
-    st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16"]),
-    st.lists(st.sampled_from(["10.0.0.0/24", "10.1.1.0/24"]), max_size=2),
+NESTED = ["10.0.0.0/24", "10.1.0.0/16", "10.1.1.0/24", "10.1.1.0/28", "10.1.0.0/20"]
+NESTED_6 = ["fd00:1::/32", "fd00:1:1::/48", "fd00:1:1::/64", "fd00::/16"]
+BLOCKS = st.one_of(
+    st.builds(
+        lambda cidr, excepted: {"ipBlock": {"cidr": cidr, "except": excepted}},
+        st.sampled_from(whole),
+        st.lists(st.sampled_from(parts), max_size=3),
+    )
+    for whole, parts in ((["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16"], NESTED), (["::/0", "fd00::/8", "fd00:1::/32"], NESTED_6))
 )
 PEERS = st.one_of(
     SELECTORS.map(lambda chosen: {"podSelector": chosen}),
@@ -319,12 +326,14 @@ POLICIES = st.builds(
 )
 ENDPOINTS = st.one_of(
     st.builds(
-        lambda namespace, address, labels: Endpoint("pod", (address,), namespace, labels, {("http", "TCP"): 80}),
+        lambda namespace, addresses, labels: Endpoint("pod", addresses, namespace, labels, {("http", "TCP"): 80}),
         st.sampled_from(["one", "two"]),
-        st.sampled_from(["10.0.0.1", "10.1.1.1", "10.1.2.1"]),
+        st.sampled_from(
+            [("10.0.0.1",), ("10.1.1.1",), ("10.1.2.1",), ("fd00:1:1::1",), ("10.1.1.17", "fd00:1::1"), ("fd00::1", "10.1.1.1")]
+        ),
         LABELS,
     ),
-    st.sampled_from(["10.0.0.5", "192.0.2.1"]).map(lambda address: Endpoint("outside", (address,))),
+    st.sampled_from(["10.0.0.5", "192.0.2.1", "2001:db8::1", "fd00:1:1::9"]).map(lambda address: Endpoint("outside", (address,))),
 )
 SPACES = {"one": {"app": "a"}, "two": {"role": "b"}}
 DOORS = list(itertools.product([80, 443, 8080], ["TCP", "UDP"]))
@@ -373,3 +382,113 @@ def test_a_policy_that_allows_everything_opens_a_namespace(policies: list[dict[s
         for namespace in SPACES
     ]
     assert all(_allowed([*policies, *lifted], source, target))
+
+
+# blocks of addresses
+
+FAMILIES = {4: (32, ipaddress.IPv4Address), 6: (128, ipaddress.IPv6Address)}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A range of addresses as two integers, without the library that the evaluator asks."""
+
+    version: int
+    base: int
+    prefix: int
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        size = 1 << (FAMILIES[self.version][0] - self.prefix)
+        return self.base // size * size, self.base // size * size + size - 1
+
+    def holds(self, number: int) -> bool:
+        return self.bounds[0] <= number <= self.bounds[1]
+
+    def __str__(self) -> str:
+        return f"{FAMILIES[self.version][1](self.base)}/{self.prefix}"
+
+
+@st.composite
+def _blocks(draw: st.DrawFn, version: int) -> tuple[Block, list[Block], list[int]]:
+    """A block, exceptions inside of it that nest and overlap, and addresses at the edges of all of them."""
+    bits = FAMILIES[version][0]
+    whole = Block(version, draw(st.integers(0, 2**bits - 1)), draw(st.integers(0, bits)))
+    low, high = whole.bounds
+    parts: list[Block] = []
+    for _ in range(draw(st.integers(0, 4))):
+        within = draw(st.sampled_from([whole, *parts]))
+        base = draw(st.sampled_from([*within.bounds, draw(st.integers(*within.bounds))]))
+        parts.append(Block(version, base, draw(st.integers(max(whole.prefix, within.prefix - 1), bits))))
+    edges = {edge + step for block in (whole, *parts) for edge in block.bounds for step in (-1, 0, 1)}
+    numbers = edges | {draw(st.integers(low, high))}
+    return whole, parts, sorted(number for number in numbers if 0 <= number < 2**bits)
+
+
+def _admitted(whole: str, parts: list[str], address: str) -> bool:
+    """Whether a pod that may be reached from a block alone is reached from an address; and whether it may reach it by such a rule."""
+    block = {"ipBlock": {"cidr": whole, **({"except": parts} if parts else {})}}
+    inward = policy("in", {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [block]}]})
+    outward = policy("out", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [block]}]})
+    near = pod("web", address="10.244.0.9" if ":" not in address else "fd00:244::9")
+    far = Endpoint("far", (address,))
+    into, out_of = passes([inward], far, near).allowed, passes([outward], near, far).allowed
+    assert into is out_of
+    return into
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_block_means_what_lies_in_it_and_in_none_of_its_exceptions(version: int, data: st.DataObject):
+    whole, parts, numbers = data.draw(_blocks(version))
+    texts = [str(part) for part in parts]
+    for number in numbers:
+        address = str(FAMILIES[version][1](number))
+        expected = whole.holds(number) and not any(part.holds(number) for part in parts)
+        assert _admitted(str(whole), texts, address) is expected
+        assert _admitted(str(whole), [*reversed(texts), *texts], address) is expected, "neither order nor repetition counts"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_an_exception_only_closes_and_one_within_another_changes_nothing(version: int, data: st.DataObject):
+    whole, parts, numbers = data.draw(_blocks(version))
+    bits = FAMILIES[version][0]
+    texts = [str(part) for part in parts]
+    for number in numbers:
+        address = str(FAMILIES[version][1](number))
+        found = _admitted(str(whole), texts, address)
+        for index, part in enumerate(parts):
+            assert _admitted(str(whole), texts[:index] + texts[index + 1 :], address) or not found
+            inner = Block(version, part.bounds[1], min(bits, part.prefix + 1))
+            assert _admitted(str(whole), [*texts, str(inner)], address) is found
+            halves = [str(inner), str(Block(version, part.bounds[0], min(bits, part.prefix + 1)))]
+            assert _admitted(str(whole), texts[:index] + halves + texts[index + 1 :], address) is found
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**128 - 1), st.integers(0, 128), st.integers(0, 2**32 - 1), st.integers(0, 32))
+def test_a_block_of_one_family_says_nothing_of_the_other(six: int, long: int, four: int, short: int):
+    block_6, block_4 = Block(6, six, long), Block(4, four, short)
+    assert not _admitted(str(block_6), [], str(ipaddress.IPv4Address(four)))
+    assert not _admitted(str(block_4), [], str(ipaddress.IPv6Address(six)))
+    assert _admitted(str(block_6), [], str(ipaddress.IPv6Address(six)))
+    assert _admitted(str(block_6).upper(), [], ipaddress.IPv6Address(six).exploded), "however it is spelled"
+
+
+def test_a_connection_is_of_one_family():
+    """Egress admitted by the one and ingress by the other: no connection has both."""
+    near, far = pod("near"), Endpoint("far", ("10.9.0.1", "fd00:9::1"))
+    near = replace(near, addresses=("10.244.0.9", "fd00:244::9"), namespace="default")
+    both = replace(far, namespace="other", labels={})
+    out_by_4 = policy(
+        "out", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"ipBlock": {"cidr": "10.9.0.0/16"}}]}]}
+    )
+    rule = {"from": [{"ipBlock": {"cidr": "fd00:244::/64"}}]}
+    in_by_6 = policy("in", {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [rule]}, "other")
+    assert passes([out_by_4], near, both).allowed and passes([in_by_6], near, both).allowed
+    assert not passes([out_by_4, in_by_6], near, both).allowed
+    rule["from"].append({"ipBlock": {"cidr": "10.244.0.0/16"}})
+    assert passes([out_by_4, in_by_6], near, both).allowed
