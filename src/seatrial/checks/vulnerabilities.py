@@ -40,12 +40,14 @@ class Held:
         component, dockerfile: whose it is, and what it was built from.
         holding: by its package managers' records.
         document: path of its CycloneDX document among the evidence.
+        stand_in: its base, where a stand-in took the place of that; else empty.
     """
 
     component: str
     dockerfile: Path
     holding: Holding
     document: str
+    stand_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,13 @@ class Scanned:
 def observe_vulnerabilities(world: World) -> Scanned:
     """List every image's packages, and look them up where there is a database for all of them."""
     images = tuple(
-        Held(built.component, built.build.dockerfile, holding, world.artefact(name, text))
+        Held(
+            built.component,
+            built.build.dockerfile,
+            holding,
+            world.artefact(name, text),
+            built.build.base_reference if built.stand_in else "",
+        )
         for built in observe_images(world)
         for holding in [packages_of(built.content)]
         for name, text in [(f"images/{built.component}.cdx.json", document(holding, built.build.reference, built.build.id))]
@@ -194,9 +202,11 @@ def _record_faults(image: Held) -> tuple[list[Fault], list[str]]:
             subject, f"{number} records of {manager} that name no package", "packages", "See its layers", Place(image.dockerfile)
         )
         for manager, number in holding.records.items()
-        if not _count(holding, manager)
+        if not _count(holding, manager) and not (image.stand_in and manager == "dpkg")
     ]
     unknown = [f"{subject}: {path} cannot be read" for path in holding.unread]
+    if image.stand_in:  # unpacked without dpkg's memory, and of other packages
+        unknown.append(f"{subject} stands on a stand-in for {image.stand_in}: which packages the official base brings is unknown")
     unknown += [f"{subject}: {path} is of a package manager that seatrial does not read" for path in holding.foreign]
     if not holding.records and not holding.foreign:
         unknown.append(f"{subject} has no records of a package manager, so nothing tells what it holds")

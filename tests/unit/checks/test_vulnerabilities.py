@@ -115,6 +115,15 @@ def test_what_cannot_be_looked_up_is_unknown(holding: Holding, says: str) -> Non
     assert verdict.outcome is Outcome.INCONCLUSIVE and says in verdict.reason
 
 
+def test_a_stand_in_says_nothing_of_the_official_base() -> None:
+    empty = replace(HELD, holding=replace(HOLDING, packages=(FASTAPI,)), stand_in="python:3.13-slim")
+    verdict = judge_vulnerabilities(replace(SCANNED, images=(empty,)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE and "a stand-in for python:3.13-slim" in verdict.reason
+    nothing = replace(empty, holding=replace(HOLDING, packages=()))
+    verdict = judge_vulnerabilities(replace(SCANNED, images=(nothing,)))
+    assert verdict.outcome is Outcome.FAILED and "1 records of pip that name no package" in verdict.reason
+
+
 # observing
 
 
@@ -150,7 +159,7 @@ class FakeWorld:
 @pytest.fixture(autouse=True)
 def one_image(monkeypatch: pytest.MonkeyPatch) -> None:
     build = SimpleNamespace(dockerfile=Path("Dockerfile"), reference="shop-api:1.0", id="sha256:1")
-    built = SimpleNamespace(component="backend", build=build, content=None)
+    built = SimpleNamespace(component="backend", build=build, content=None, stand_in=False)
     monkeypatch.setattr(vulnerabilities, "observe_images", lambda world: [built])
     monkeypatch.setattr(vulnerabilities, "packages_of", lambda content: HOLDING)
     monkeypatch.delenv(VARIABLE, raising=False)
