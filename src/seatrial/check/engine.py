@@ -9,8 +9,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from seatrial import yamlfile
 from seatrial.chart.objects import ChartObject
 from seatrial.check import charts, manifests, scanners
 from seatrial.check.customs import definitions, judge_custom
@@ -18,10 +19,10 @@ from seatrial.check.dockerfiles import judge_dockerfile
 from seatrial.check.merge import merge, printable
 from seatrial.check.neighbours import Neighbours
 from seatrial.check.objects import Schemas
-from seatrial.check.report import Report, Waiver
+from seatrial.check.report import CRITERION, Report, Waiver
 from seatrial.check.rule import Outcome
 from seatrial.check.scanners import Judged
-from seatrial.discovery.holdings import Holdings, discover
+from seatrial.discovery.holdings import SETTINGS, Holdings, discover
 from seatrial.discovery.tree import Tree
 from seatrial.errors import SeatrialError
 from seatrial.toolchain import Tool
@@ -30,6 +31,9 @@ from seatrial.tools.checkov import Ahead
 from seatrial.tools.helm import Helm
 from seatrial.wiring.picture import Picture
 from seatrial.wiring.places import Places
+
+if TYPE_CHECKING:
+    from seatrial.app import App
 
 AT_ONCE = max(2, min(8, os.cpu_count() or 2))
 """Programs that run at the same time."""
@@ -171,12 +175,35 @@ def _pictures(pictures: Iterable[Picture]) -> Iterator[Picture]:
 
 
 def _waivers(found: Holdings) -> Iterator[Waiver]:
-    if found.app is None:
+    """What seatrial.yaml accepts, each with its line."""
+    if found.app is None or not (found.app.waivers or found.app.security.findings):
         return
-    for waiver in found.app.waivers:
-        yield Waiver(waiver.criterion, waiver.reason, waiver.owner, waiver.expires.isoformat())
-    for rule, reason in found.app.security.findings.items():
-        yield Waiver(rule, reason, "security.findings", None)
+    app, file = found.app, found.root / SETTINGS
+    loaded = yamlfile.load(file)
+
+    def where(*keys: str | int) -> str:
+        return f"{SETTINGS}:{yamlfile.locate(file, loaded, keys).line}"
+
+    named = {waiver.criterion for waiver in app.waivers if CRITERION.match(waiver.criterion)}
+    unknown = named - _criteria(app) if named else frozenset()
+    for index, waiver in enumerate(app.waivers):
+        yield Waiver(
+            waiver.criterion,
+            waiver.reason,
+            waiver.owner,
+            waiver.expires.isoformat(),
+            where("waivers", index),
+            waiver.criterion in unknown,
+        )
+    for rule, reason in app.security.findings.items():
+        yield Waiver(rule, reason, "security.findings", None, where("security", "findings", rule))
+
+
+def _criteria(app: App) -> frozenset[str]:
+    """Ids of all criteria, the team's own included."""
+    from seatrial.criteria import load_catalogue  # reading it takes half a second, and waivers of criteria are rare
+
+    return frozenset(criterion.id for criterion in load_catalogue(app.path(path) for path in app.criteria))
 
 
 def _versions(tools: Mapping[str, Future[Tool]]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from seatrial.wiring.picture import Box, Line, Picture
 
 FORMAT = 1
 """Of the JSON; it grows where a reader of the old form would go wrong."""
-_CRITERION = re.compile(r"M\d")
+CRITERION = re.compile(r"M\d")
 GRAVE = (Group.BREAKS, Group.WILL_BREAK)
 """Groups that make the command fail."""
 
@@ -51,18 +51,31 @@ class Reported:
 
 @dataclass(frozen=True)
 class Waiver:
-    """A rule or criterion that seatrial.yaml accepts as broken; ``expires`` is None for what stays accepted."""
+    """A rule or criterion that seatrial.yaml accepts as broken.
+
+    Attributes:
+        expires: the last day, as YYYY-MM-DD; None for what stays accepted.
+        where: ``file:line`` of it; empty where nobody knows.
+        unknown: there is no criterion of this id.
+    """
 
     id: str
     reason: str
     owner: str
     expires: str | None
+    where: str = ""
+    unknown: bool = False
 
     def holds(self, finding: Finding) -> bool:
         return self.id in (finding.id, finding.criterion)
 
     def past(self, today: datetime.date) -> bool:
         return self.expires is not None and datetime.date.fromisoformat(self.expires) < today
+
+    @property
+    def told(self) -> str:
+        """How a note about it begins."""
+        return f"{self.where}: the waiver for {self.id}" if self.where else f"The waiver for {self.id}"
 
     def __str__(self) -> str:
         until = f", until {self.expires}" if self.expires else ""
@@ -126,9 +139,9 @@ class Report:
         """The report with what is waived marked; a waiver that is past or waives nothing is told."""
         good = [waiver for waiver in self.waivers if not waiver.past(today)]
         findings = tuple(replace(each, waived=_why(each.finding, good)) for each in self.findings)
-        told = [f"The waiver for {each.id} ended on {each.expires}." for each in self.waivers if each.past(today)]
-        idle = [each.id for each in good if not any(each.holds(found.finding) for found in self.findings)]
-        told += [_of_idle(id) for id in idle if not _CRITERION.match(id)]
+        told = [f"{each.told} ended on {each.expires}." for each in self.waivers if each.past(today)]
+        idle = [each for each in good if not any(each.holds(found.finding) for found in self.findings)]
+        told += [_of_idle(each) for each in idle if each.unknown or not CRITERION.match(each.id)]
         return replace(self, findings=findings, notes=(*self.notes, *told))
 
     def worse_than(self, base: Report) -> Report:
@@ -147,13 +160,15 @@ class Report:
         return replace(self, findings=tuple(each for each in self.findings if each in worse))
 
 
-def _of_idle(id: str) -> str:
+def _of_idle(waiver: Waiver) -> str:
     """What is told of a waiver that waives nothing."""
     from seatrial.check.registry import is_known  # slow to import, and seldom needed
 
-    if is_known(id):
-        return f"The waiver for {id} waives nothing: take it out of seatrial.yaml."
-    return f"The waiver for {id} waives nothing: there is no such rule; docs/checks.md lists them."
+    if waiver.unknown:
+        return f"{waiver.told} waives nothing: there is no such criterion; docs/criteria.md lists them."
+    if is_known(waiver.id):
+        return f"{waiver.told} waives nothing: take it out of seatrial.yaml."
+    return f"{waiver.told} waives nothing: there is no such rule; docs/checks.md lists them."
 
 
 def _why(finding: Finding, waivers: Iterable[Waiver]) -> str:

@@ -215,7 +215,43 @@ waivers: [{criterion: W-SERVICE-PORT, reason: known and being mended, owner: me,
     code, text = run({**BROKEN, "seatrial.yaml": settings})
     assert code == ExitCode.OK and "waived W-SERVICE-PORT 1x known and being mended (me, until 2999-01-01)" in text
     code, text = run({**BROKEN, "seatrial.yaml": settings.replace("2999", "2001")})
-    assert code == ExitCode.UNMET and "The waiver for W-SERVICE-PORT ended on 2001-01-01." in text
+    assert code == ExitCode.UNMET and "seatrial.yaml:5: the waiver for W-SERVICE-PORT ended on 2001-01-01." in text
+
+
+def test_a_waiver_of_what_does_not_exist_is_told_at_its_line(run: Callable[..., tuple[int, str]]):
+    settings = """\
+seatrial: 1
+name: shop
+namespace: shop
+chart: {path: chart, release: shop}
+criteria: [ours.yaml]
+waivers:
+  - {criterion: M9-XYZ-01, reason: known and being mended, owner: me, expires: 2999-01-01}
+  - {criterion: M1-IMG-05, reason: known and being mended, owner: me, expires: 2999-01-01}
+  - {criterion: M2-OURS-01, reason: known and being mended, owner: me, expires: 2999-01-01}
+  - criterion: W-SERVICE-PROT
+    reason: known and being mended
+    owner: me
+    expires: 2999-01-01
+security: {findings: {D-TAG: known and being mended}}
+"""
+    ours = """\
+criteria:
+  - id: M2-OURS-01
+    milestone: 2
+    area: ours
+    title: Ours
+    pass: It is ours.
+    how: static
+"""
+    code, text = run({**HEALTHY, "seatrial.yaml": settings, "ours.yaml": ours})
+    assert code == ExitCode.OK
+    notes = [" ".join(line.split()) for line in text.splitlines() if "waives nothing" in line]
+    assert notes == [
+        "note seatrial.yaml:7: the waiver for M9-XYZ-01 waives nothing: there is no such criterion; docs/criteria.md lists them.",
+        "note seatrial.yaml:10: the waiver for W-SERVICE-PROT waives nothing: there is no such rule; docs/checks.md lists them.",
+        "note seatrial.yaml:14: the waiver for D-TAG waives nothing: take it out of seatrial.yaml.",
+    ]
 
 
 def test_init_describes_what_is_there_and_never_overwrites(run: Callable[..., tuple[int, str]], tmp_path: Path):
