@@ -27,7 +27,7 @@ from seatrial.cluster.node_image import NodeImage
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.ports import LOOPBACK, free_ports, free_subnets, make_network
 from seatrial.cluster.provider import CRICTL, Capability, ClusterRequest, Edge, Programs, Proof, Step
-from seatrial.cluster.proving import PROOF_SECONDS, Proofs
+from seatrial.cluster.proving import AGAIN_SECONDS, PROOF_SECONDS, Proofs
 from seatrial.cluster.sweep import MADE_LABEL, PREFIX, PROFILE_LABEL, Home, listing, profile_of, remove, sweep
 from seatrial.cluster.waiting import rolled_out, wait_for
 from seatrial.errors import ClusterError, ProcessError, ProcessTimeout
@@ -289,7 +289,8 @@ class MinikubeCluster:
 
     def _begin_proofs(self) -> None:
         assert self.kube is not None
-        self._canary = Canary(self.kube, self.kubectl, self._canary_setting(), seconds=PROOF_SECONDS)
+        seconds = AGAIN_SECONDS if self.request.reuse else PROOF_SECONDS
+        self._canary = Canary(self.kube, self.kubectl, self._canary_setting(), seconds=seconds)
         self._proofs.begin(self._canary, self._place, self._prepare)
 
     def _place(self) -> None:

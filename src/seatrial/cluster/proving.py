@@ -13,6 +13,8 @@ from seatrial.errors import ClusterError
 
 PROOF_SECONDS = 240.0
 """How long one proof may take."""
+AGAIN_SECONDS = 120.0
+"""The same on a kept cluster: all that it needs runs already, but for the canary."""
 
 
 class Proofs:

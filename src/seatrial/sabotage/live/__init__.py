@@ -20,8 +20,8 @@ ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
     "repeats": repeats.FAULTS,
     "losses": losses.FAULTS,
     "edges": edges.FAULTS,  # it leaves something in the namespace default
+    "events": containers.EVENTS,  # by itself: an install that is at fault blocks nearly everything
     "capabilities": capabilities.FAULTS,  # this and the next leave a cluster behind on which little else could be told
     "nodes": capabilities.NODES,
-    "events": containers.EVENTS,  # by itself: an install that is at fault blocks nearly everything
 }
 LIVE: tuple[Sabotage, ...] = tuple(replace(fault, live=True, round=name) for name, faults in ROUNDS.items() for fault in faults)
