@@ -24,8 +24,10 @@ from seatrial.tools.docker import Docker
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 """Until a container works; the machine builds images and starts a cluster meanwhile."""
+AT_ONCE = 2
+"""Containers at the same time: others are timed beside them."""
 TEMPORARY = "/tmp"
 """May be written to where the chart does not ask for a read-only root, and so mounts nothing there."""
 
@@ -68,9 +70,9 @@ class Sealed:
 
 
 def observe_sealed(world: World) -> list[Sealed]:
-    """Start every image with a read-only root, side by side."""
+    """Start every image with a read-only root."""
     known = {part.name: part for part in parts(world.app, world.rendered)}
-    with ThreadPoolExecutor(max(1, len(world.images))) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda name: _sealed(world, known[name], list(known.values())), world.images))
 
 

@@ -127,6 +127,7 @@ class Sabotage(Fault):
         beside: what else is judged with a fault that is live: some criteria that it must leave alone.
         round: live faults of one round are put into one copy, installed once and judged together: none of them hides another.
         upsets: what is changed of the cluster, beside or in place of the copy's files.
+        alone: the one test of its criterion that is judged, where the others wait for a release and the fault lets none come up.
     """
 
     milestone: int
@@ -138,6 +139,7 @@ class Sabotage(Fault):
     beside: tuple[str, ...] = ()
     round: str = ""
     upsets: tuple[Upset, ...] = ()
+    alone: str = ""
 
     @property
     def root(self) -> str:

@@ -251,10 +251,12 @@ def run_all(
     """
     judged: dict[str, set[str]] = {}
     changes: dict[str, list[Upset]] = {}
+    tests: dict[str, str] = {}
     for fault in faults:
         if fault.live:
             judged.setdefault(fault.copy, set()).update(fault.judged)
             changes.setdefault(fault.copy, []).extend(fault.upsets)
+            tests[fault.copy] = fault.alone
     results = {**(known or {}), **_run_static({fault.name: fault for fault in faults if not fault.live}, copies)}
     healthy = f"{HEALTHY}-live"
     if judged and healthy not in results:
@@ -268,6 +270,7 @@ def run_all(
             if changes.get(name) and not cluster:  # there has to be one before it can be changed
                 made = cluster = _run(copies[healthy], ["--keep-cluster", *_only(STANDS)], LIVE_SECONDS).cluster
             option = ["--reuse-cluster", cluster] if cluster else ["--keep-cluster"]
+            option += ["-k", test] if (test := tests.get(name)) else []
             try:
                 with upset(cluster, changes.get(name, ())):
                     results[name] = _run(copies[name], [*option, *_only(sorted(criteria))], LIVE_SECONDS)

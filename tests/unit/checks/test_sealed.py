@@ -32,7 +32,7 @@ def test_one_that_needs_its_root_is_named_with_what_it_said() -> None:
 
 def test_one_that_runs_without_working_is_named_too() -> None:
     verdict = judge_sealed([replace(WORKS, start=Start(None, "cannot write"), free=Start(2.0))])
-    assert verdict.outcome is Outcome.FAILED and "it runs and does not work after 90 s: cannot write" in verdict.reason
+    assert verdict.outcome is Outcome.FAILED and "it runs and does not work after 180 s: cannot write" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,21 @@ def test_faults_of_a_round_are_judged_once_on_their_copy_and_a_known_healthy_run
     assert calls == [["ill", "--keep-cluster", *criteria]]
 
 
+def test_of_a_fault_that_keeps_the_release_from_coming_up_one_test_is_judged(monkeypatch: pytest.MonkeyPatch):
+    calls: list[list[str]] = []
+
+    def run(copy: Path, arguments: list[str], timeout: float) -> Result:
+        calls.append([copy.name, *arguments])
+        return Result({}, 1.0, "seatrial-r")
+
+    monkeypatch.setattr(runner, "_run", run)
+    monkeypatch.setattr(runner, "_seatrial", lambda arguments, timeout: None)
+    first = dataclasses.replace(FAULT, live=True, round="r", consequences=(), alone="test_it")
+    run_all({"healthy-live": Path("well"), "r": Path("ill")}, [first], None, {"healthy-live": HEALTHY})
+    (call,) = calls
+    assert call[:4] == ["ill", "--keep-cluster", "-k", "test_it"] and FAULT.criterion in call
+
+
 def test_a_cluster_that_is_to_be_changed_is_brought_up_first(monkeypatch: pytest.MonkeyPatch):
     calls: list[list[str]] = []
     changed: list[str] = []

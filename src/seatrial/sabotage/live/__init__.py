@@ -14,6 +14,7 @@ from seatrial.sabotage.model import Sabotage
 
 ROUNDS: Mapping[str, tuple[Sabotage, ...]] = {
     "containers": containers.FAULTS,
+    "sealed": containers.SEALED,  # by itself: the backend comes up in no cluster
     "doors": doors.FAULTS,
     "functions": functions.FAULTS,
     "settings": settings.FAULTS,

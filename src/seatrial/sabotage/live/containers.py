@@ -260,3 +260,21 @@ EVENTS: tuple[Sabotage, ...] = (
         beside=("M2-CLUSTER-02",),
     ),
 )
+SEALED: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="note-beside-the-programs",
+        milestone=5,
+        description="The backend notes its process id in /var/tmp when it starts: it never comes up where its root is read-only.",
+        criterion="M5-SEC-01",
+        says="the image of backend (docker/backend/Dockerfile): found it does not come up with a read-only root",
+        edits=(
+            Edit(
+                f"{APP}/__main__.py",
+                "    configure()\n    try:\n",
+                '    configure()\n    with open("/var/tmp/todo.pid", "w") as note:\n'
+                "        note.write(str(os.getpid()))\n    try:\n",
+            ),
+        ),
+        alone="test_images_come_up_with_a_read_only_root",
+    ),
+)
