@@ -10,6 +10,7 @@ from seatrial.chart import workloads
 from seatrial.errors import ClusterError
 from seatrial.process import Completed
 from seatrial.trials import probes
+from seatrial.trials.endless import Request
 from seatrial.trials.probes import judge_readiness, liveness_budget, parse_look, spells_of
 from seatrial.verdict import Outcome
 
@@ -141,6 +142,13 @@ def test_requests_that_took_too_long_prove_nothing() -> None:
     verdict = judge_readiness(seen(asked=asked, marks={**slow, "thaw": 73.0, "back": 74.0}))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "the requests took 31.0 s instead of at most 30 s" in verdict.reason
+
+
+def test_the_freezing_goes_on_until_enough_were_served_or_one_was_not() -> None:
+    requests = [Request(9.0, 12.0, TIMED_OUT), *(Request(13 + number, 13.1 + number) for number in range(3))]
+    assert probes._enough(requests, 13.0, 3)
+    assert not probes._enough(requests, 13.0, 4)
+    assert probes._enough([*requests, Request(16.0, 19.0, TIMED_OUT)], 13.0, 200)
 
 
 def test_liveness_budget() -> None:
