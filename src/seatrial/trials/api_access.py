@@ -38,18 +38,19 @@ for id in $5; do
   pid=$(process "$id") && [ -e "/proc/$pid/root/" ] || continue
   echo "Accept: application/json" | ask "$id" "$pid" without &
   token=
-  while read -r _ where _; do
+  while read -r _ where kind _; do
     case $where in
-      */secrets/kubernetes.io/serviceaccount) token=/proc/$pid/root$where/token ;;
       */secrets/kubernetes.io/serviceaccount/token) token=/proc/$pid/root$where ;;
+      *) [ "$kind" = tmpfs ] && [ -f "/proc/$pid/root$where/token" ] && token=/proc/$pid/root$where/token ;;
     esac
   done <"/proc/$pid/mounts"
   [ -n "$token" ] && echo "Authorization: Bearer $(cat "$token")" | ask "$id" "$pid" with &
 done
 wait
 """.replace("CRICTL", " ".join(CRICTL))
-"""For each container: what the API answers to a request from its network, without a token and with the one that is mounted there.
-The request comes from a program of the node's: that the image holds none of the kind is no protection."""
+"""For each container: what the API answers to a request from its network, without a token and with one that is mounted there, by
+default or as a volume of its own with a file ``token``. The request comes from a program of the node's: that the image holds none
+of the kind is no protection."""
 
 
 def observe_requests(world: World) -> dict[str, Any]:

@@ -30,12 +30,12 @@ STYLE = """\
 """
 
 
-def draw(cells: Sequence[Mapping[str, Any]], routes: Iterable[tuple[str, str, int]]) -> str:
+def draw(cells: Sequence[Mapping[str, Any]], routes: Iterable[tuple[str, str, int, str]]) -> str:
     """The picture as SVG.
 
     Args:
         cells: as :func:`seatrial.trials.network.observe_matrix` has them.
-        routes: declared ones: from, to, port (all by TCP).
+        routes: declared ones: from, to, port, protocol.
     """
     declared = set(routes)
     rows = list(dict.fromkeys(cell["from"] for cell in cells))
@@ -67,9 +67,9 @@ def door(cell: Mapping[str, Any]) -> str:
     return f"{cell['to']}:{cell['port']}{'' if cell['protocol'] == TCP else ' by ' + cell['protocol']}"
 
 
-def is_declared(cell: Mapping[str, Any], routes: Collection[tuple[str, str, int]]) -> bool:
-    """Whether a cell is one of the declared routes, all of which are by TCP."""
-    return cell["protocol"] == TCP and (cell["from"], cell["to"], cell["port"]) in routes
+def is_declared(cell: Mapping[str, Any], routes: Collection[tuple[str, str, int, str]]) -> bool:
+    """Whether a cell is one of the declared routes."""
+    return (cell["from"], cell["to"], cell["port"], cell["protocol"]) in routes
 
 
 def state(cell: Mapping[str, Any], declared: bool) -> str:

@@ -38,6 +38,8 @@ TEST = "test"
 ELSEWHERE = "elsewhere:"
 """Prefix of pods in another namespace with the labels of a component."""
 OUTSIDE = "outside the cluster"
+NODE = "the node"
+KUBELET = 10250
 
 STRANGER_PORT = 8080
 EFFECT_SECONDS = 20.0
@@ -58,7 +60,9 @@ def observe_matrix(world: World) -> dict[str, Any]:
 
     Returns:
         ``cells`` (from, to, port, protocol, control, found: outcomes; how; derived: what the policies say when they are
-        evaluated, and derived_how), ``routes`` (declared: from, to, port), ``picture`` (artefact), ``passes``,
+        evaluated, and derived_how; mute: whether it is a UDP port of the pod's own, at which nobody answered under control),
+        ``node`` (the same of the node's own ports, from the components alone), ``routes`` (declared: from, to, port, protocol),
+        ``picture`` (artefact), ``passes``,
         ``policies`` (default-deny ones with their types), ``unrendered`` (jobs of seatrial.yaml that the chart does not render),
         ``left`` (ephemeral containers that could not be stopped), ``outside`` (whether a listener stood outside the cluster).
     """
@@ -67,26 +71,38 @@ def observe_matrix(world: World) -> dict[str, Any]:
     listeners: dict[str, Source] = {}
     try:
         pods = _youngest(world)
-        ports = opened(app, pods)
-        listeners = attach_listeners(kube, app, pods, ports)
+        ports, by_udp = opened(app, pods), opened_by_udp(pods)
+        listeners = attach_listeners(kube, app, pods, ports, by_udp)
         with (
             helper_namespace(kube, world, "elsewhere") as elsewhere,
             probe_pod.helpers(kube, _helpers(world, elsewhere)) as helpers,
         ):
             sources = {**attach_sources(world), **helpers}
-            targets = _targets(ports, listeners, helpers[STRANGER])
+            targets = _targets(ports, by_udp, listeners, helpers[STRANGER])
+            node = _node_targets(kube, pods)
             with outside_listener(cluster) as outside, probe_pod.POLICIES:
                 targets += [(OUTSIDE, target) for target in outside]
-                cells, control, found = _both(kube, app, sources, targets, passes)
+                cells, control, found = _both(kube, app, sources, targets, passes, node)
                 ends = {**listeners, STRANGER: helpers[STRANGER]}
-                derived = _derived(kube, sources, ends, [target.host for target in outside], cells)
+                others = {OUTSIDE: [target.host for target in outside], NODE: [target.host for _, target in node]}
+                derived = _derived(kube, sources, ends, others, control)
     finally:
         left = probe_pod.detach(cluster, kube, list(listeners.values()))
-    rows = [_row(cell, control[cell], [result[cell] for result in found], derived[cell]) for cell in cells]
-    routes = [(route.source, route.target, route.port) for route in app.routes]
+    heard = {cell[1:] for cell in cells if control[cell].outcome == REACHED}
+    rows = [
+        {
+            **_row(cell, control[cell], [result[cell] for result in found], derived[cell]),
+            "mute": cell[1:] not in heard and cell[3] == UDP and cell[2] in by_udp.get(cell[1], ()),
+        }
+        for cell in cells
+    ]
+    routes = [(route.source, route.target, route.port, route.protocol) for route in app.routes]
     return {
         "cells": rows,
-        "routes": [{"from": source, "to": target, "port": port} for source, target, port in routes],
+        "node": [_row(cell, control[cell], [found[0][cell]], derived[cell]) for cell in control if cell[1] == NODE],
+        "routes": [
+            {"from": source, "to": target, "port": port, "protocol": protocol} for source, target, port, protocol in routes
+        ],
         "picture": world.artefact("connections.svg", matrix.draw(rows, routes)),
         "components": list(app.components),
         "passes": passes,
@@ -151,19 +167,31 @@ def _named(pod: Object | None, protocol: str) -> set[int]:
     return {int(port["containerPort"]) for port in named if (port.get("protocol") or TCP) == protocol}
 
 
-def attach_listeners(kube: Kube, app: App, pods: Mapping[str, Object], ports: Mapping[str, frozenset[int]]) -> dict[str, Source]:
+def opened_by_udp(pods: Mapping[str, Object]) -> dict[str, frozenset[int]]:
+    """Component -> UDP ports that its pod's containers name."""
+    return {name: frozenset(_named(pod, UDP)) for name, pod in pods.items()}
+
+
+def attach_listeners(
+    kube: Kube,
+    app: App,
+    pods: Mapping[str, Object],
+    ports: Mapping[str, frozenset[int]],
+    by_udp: Mapping[str, frozenset[int]],
+) -> dict[str, Source]:
     """In each pod an agnhost container that listens on every port that some component opens and the pod itself does not.
 
-    By UDP it answers at one port: the number of the component's own TCP port, which a rule with the wrong protocol would open.
+    By UDP it answers at one more: the number of the component's own TCP port, which a rule with the wrong protocol would open.
 
     Args:
         pods: one of each component.
-        ports: see :func:`opened`.
+        ports, by_udp: see :func:`opened` and :func:`opened_by_udp`.
     """
 
     def one(name: str) -> Source:
         closed = sorted(_every(ports) - ports[name])
-        udp = closed_by_udp(pods[name], [app.components[name].port, *closed, STRANGER_PORT])
+        one_more = closed_by_udp(pods[name], [app.components[name].port, *closed, STRANGER_PORT])
+        udp = sorted((_every(by_udp) - by_udp[name]) | ({one_more} if one_more is not None else set()))
         return probe_pod.attach(kube, pods[name], name="seatrial-listener", ports=closed, udp=udp)
 
     with ThreadPoolExecutor(4) as pool:
@@ -183,7 +211,7 @@ def closed_by_udp(pod: Object, ports: Sequence[int]) -> int | None:
 def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
     """Pods of our own: the test pod's double, a stranger, the ingress controller's double, and impostors in another namespace."""
     app, cluster = world.app, world.cluster
-    pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT], udp=STRANGER_PORT))}
+    pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT], udp=[STRANGER_PORT]))}
     if any(route.source == TEST for route in app.routes):
         pods[TEST] = (app.namespace, probe_pod.helper_pod("seatrial-test", helper_labels(world), never_ready=True))
     if app.ingress is not None and cluster.provider != "existing" and cluster.ingress_namespace:
@@ -245,12 +273,24 @@ def helper_namespace(kube: Kube, world: World, word: str) -> Iterator[str]:
         kube.delete("Namespace", name)
 
 
-def _targets(ports: Mapping[str, frozenset[int]], listeners: Mapping[str, Source], stranger: Source) -> list[tuple[str, Target]]:
+def _targets(
+    ports: Mapping[str, frozenset[int]], by_udp: Mapping[str, frozenset[int]], listeners: Mapping[str, Source], stranger: Source
+) -> list[tuple[str, Target]]:
     """Destinations, each with every port of it that is tried: those of all components."""
     tried = sorted(_every(ports))
     found = [(name, Target(source.address, port)) for name, source in listeners.items() for port in tried]
-    found += [(name, Target(source.address, source.udp, UDP)) for name, source in listeners.items() if source.udp is not None]
+    for name, source in listeners.items():
+        found += [(name, Target(source.address, port, UDP)) for port in sorted({*source.udp, *by_udp[name]})]
     return [*found, *((STRANGER, Target(stranger.address, STRANGER_PORT, protocol)) for protocol in (TCP, UDP))]
+
+
+def _node_targets(kube: Kube, pods: Mapping[str, Object]) -> list[tuple[str, Target]]:
+    """What a node serves by itself: its kubelet, and the API server."""
+    found = {Target(str(pod["status"]["hostIP"]), KUBELET) for pod in pods.values()}
+    for part in kube.find("EndpointSlice", "default", selector="kubernetes.io/service-name=kubernetes"):
+        ports = [int(port["port"]) for port in part.get("ports") or []]
+        found |= {Target(str(address), port) for end in part["endpoints"] for address in end["addresses"] for port in ports}
+    return [(NODE, target) for target in sorted(found)]
 
 
 @contextmanager
@@ -315,22 +355,34 @@ def _stop(answering: socket.socket) -> None:
 
 
 def _both(
-    kube: Kube, app: App, sources: Mapping[str, Source], targets: Sequence[tuple[str, Target]], passes: int
+    kube: Kube,
+    app: App,
+    sources: Mapping[str, Source],
+    targets: Sequence[tuple[str, Target]],
+    passes: int,
+    node: Sequence[tuple[str, Target]],
 ) -> tuple[list[Cell], dict[Cell, Reach], list[dict[Cell, Reach]]]:
-    """The control, then, as soon as the application's own policies are in force again, the passes."""
+    """The control, then, as soon as the application's own policies are in force again, the passes.
+
+    Args:
+        node: what is asked from the components once in both: no pod's policy need hold for its own node.
+    """
+    own = {name: sources[name] for name in app.components if name in sources}
 
     def probe(only: Collection[Cell] | None = None) -> dict[Cell, Reach]:
         return probe_all(kube, sources, targets, only)
 
     with allow_all(kube, app.namespace):
         control = settled(probe, lambda cell: True)
+        beside = probe_all(kube, own, node, None)
     first = settled_without(probe, lambda cell: allowed(app.routes, cell))
-    return list(control), control, [first, *(probe() for _ in range(passes - 1))]
+    passed = [first | probe_all(kube, own, node, None), *(probe() for _ in range(passes - 1))]
+    return list(control), control | beside, passed
 
 
 def allowed(routes: Sequence[Any], cell: Cell) -> bool:
-    """Whether a cell is a declared route; all of those are by TCP."""
-    return any((route.source, route.target, route.port, TCP) == cell for route in routes)
+    """Whether a cell is a declared route."""
+    return any((route.source, route.target, route.port, route.protocol) == cell for route in routes)
 
 
 def settled(
@@ -393,16 +445,24 @@ def probe_all(
 
 
 def _derived(
-    kube: Kube, sources: Mapping[str, Source], targets: Mapping[str, Source], outside: Sequence[str], cells: Iterable[Cell]
+    kube: Kube,
+    sources: Mapping[str, Source],
+    targets: Mapping[str, Source],
+    others: Mapping[str, Sequence[str]],
+    cells: Iterable[Cell],
 ) -> dict[Cell, Decision]:
-    """What the policies that are in force now say of each cell, when they are evaluated."""
+    """What the policies that are in force now say of each cell, when they are evaluated.
+
+    Args:
+        others: addresses of targets that are no pods.
+    """
     spaces = {source.namespace for source in (*sources.values(), *targets.values())}
     pods = {(space, pod["metadata"]["name"]): pod for space in spaces for pod in kube.find("Pod", space)}
     found = [policy for space in spaces for policy in kube.find("NetworkPolicy", space)]
     labels = {space: workloads.labels_of(kube.read("Namespace", space) or {}) for space in spaces}
     senders = {name: pod_endpoint(pods[source.namespace, source.pod], name) for name, source in sources.items()}
     receivers = {name: pod_endpoint(pods[source.namespace, source.pod], name) for name, source in targets.items()}
-    receivers[OUTSIDE] = Endpoint(OUTSIDE, tuple(outside))
+    receivers |= {name: Endpoint(name, tuple(addresses)) for name, addresses in others.items()}
     return {cell: decide(found, labels, senders[cell[0]], receivers[cell[1]], *cell[2:]) for cell in cells}
 
 
@@ -454,11 +514,13 @@ def _denies(policy: Mapping[str, Any], direction: str) -> bool:
 
 def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
     """M4-NP-02: allowed exactly where a route is declared, in every pass; everything else denied although something listened."""
-    routes = {(route["from"], route["to"], route["port"]) for route in seen["routes"]}
+    routes = {(route["from"], route["to"], route["port"], route["protocol"]) for route in seen["routes"]}
     cells = [cell for cell in seen["cells"] if STRANGER not in (cell["from"], cell["to"]) and cell["to"] != OUTSIDE]
     faults, unknown = _cell_faults(cells, lambda cell: matrix.is_declared(cell, routes))
-    probed = {(cell["from"], cell["to"], cell["port"]) for cell in cells if cell["protocol"] == TCP}
-    unknown += [f"the route {who} -> {to}:{port} was not probed" for who, to, port in sorted(routes - probed)]
+    probed = {(cell["from"], cell["to"], cell["port"], cell["protocol"]) for cell in cells}
+    unknown += [
+        f"the route {who} -> {to}:{port} by {protocol} was not probed" for who, to, port, protocol in sorted(routes - probed)
+    ]
     by_udp = {cell["to"] for cell in cells if cell["protocol"] == UDP}
     unknown += [f"nothing was probed by UDP at {name}" for name in sorted({cell["to"] for cell in cells} - by_udp)]
     unknown += list(_not_probed(seen["components"], cells))
@@ -470,9 +532,19 @@ def judge_matrix(seen: Mapping[str, Any]) -> Verdict:
     evidence = [
         Evidence(text, data=cells, artefact=seen.get("picture")),
         Evidence("the kubelet's own traffic, and a pod's traffic to itself, are no part of it"),
+        *_of_node(seen["node"]),
     ]
+    mute = sorted({matrix.door(cell) for cell in cells if cell["mute"]})
+    evidence += [Evidence(f"{name}: nobody answers there, so only what the policies say of it was judged") for name in mute]
     evidence += [Evidence(f"an ephemeral container stays until its pod goes: {left}") for left in seen["left"]]
     return judge(len(cells) * seen["passes"], "probes", faults, unknown=unknown, evidence=evidence)
+
+
+def _of_node(rows: Sequence[Mapping[str, Any]]) -> Iterator[Evidence]:
+    """What the components reach of their own node. It is not judged: a policy need not hold between a pod and its node."""
+    for row in rows:
+        said = f"observed {row['found'][0]} ({row['how'][0]}), under control {row['control']} ({row['control_how']})"
+        yield Evidence(f"not judged: {row['from']} -> {NODE}:{row['port']}: {said}; by the policies: {row['derived_how']}")
 
 
 def _not_probed(components: Iterable[str], cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -495,7 +567,11 @@ def _cell_faults(
         subject, policies = f"{cell['from']} -> {matrix.door(cell)}", f"by the policies: {cell['derived_how']}"
         declared = is_allowed(cell)
         state = matrix.state(cell, declared)
-        if state == "unknown":
+        if cell["mute"] and REACHED not in cell["found"]:
+            if (cell["derived"] == REACHED) is not declared:
+                wanted = "a way: the route is declared" if declared else "no way: no route is declared"
+                faults.append(Fault(subject, policies, wanted, "Mend the policies, or declare the route in seatrial.yaml"))
+        elif state == "unknown":
             unknown.append(f"{subject}{_why_unknown(cell, declared, policies)}")
         elif state == "wrong" and declared:
             how = f"{cell['how'][cell['found'].index(DENIED)]} ({policies})"

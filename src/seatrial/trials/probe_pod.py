@@ -51,7 +51,7 @@ class Source:
         pod, namespace, container: where to exec.
         address: IP of the pod.
         ephemeral: it sits beside the application's own container.
-        udp: UDP port at which :func:`attach` let it answer.
+        udp: UDP ports at which :func:`attach` let it answer.
     """
 
     pod: str
@@ -59,7 +59,7 @@ class Source:
     container: str
     address: str
     ephemeral: bool = False
-    udp: int | None = None
+    udp: tuple[int, ...] = ()
 
 
 class Target(NamedTuple):
@@ -128,7 +128,7 @@ def helper_pod(
     labels: Mapping[str, str],
     *,
     ports: Sequence[int] = (),
-    udp: int | None = None,
+    udp: Sequence[int] = (),
     never_ready: bool = False,
     http: bool = False,
 ) -> Object:
@@ -138,7 +138,7 @@ def helper_pod(
 
     Args:
         ports: TCP ports that it listens on.
-        udp: UDP port at which it answers as well.
+        udp: UDP ports at which it answers as well.
         never_ready: it bears a component's labels and must get none of its traffic.
         http: it answers HTTP on the first port as ``agnhost netexec`` does, in place of listening only.
     """
@@ -162,13 +162,14 @@ def helper_pod(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {**labels, HELPER: "true"}}, "spec": spec}
 
 
-def _container(arguments: Sequence[str], listening: Sequence[int], udp: int | None = None) -> Object:
-    """A container that runs agnhost; where it answers by UDP too, which its porter cannot, a netexec does that beside it."""
-    beside = f'{FIND}; "$a" netexec --http-port=0 --udp-port={udp} & exec "$a" {shlex.join(arguments)}'
+def _container(arguments: Sequence[str], listening: Sequence[int], udp: Sequence[int] = ()) -> Object:
+    """A container that runs agnhost; where it answers by UDP too, which its porter cannot, a netexec for each port does that."""
+    answering = "".join(f' "$a" netexec --http-port=0 --udp-port={port} &' for port in udp)
+    beside = f'{FIND};{answering} exec "$a" {shlex.join(arguments)}'
     return {
         "image": AGNHOST,
         "imagePullPolicy": "IfNotPresent",
-        **({"args": list(arguments)} if udp is None else {"command": ["/bin/sh", "-c", beside]}),
+        **({"args": list(arguments)} if not udp else {"command": ["/bin/sh", "-c", beside]}),
         "env": [{"name": f"SERVE_PORT_{port}", "value": "open"} for port in listening],
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -238,13 +239,13 @@ def _states(known: dict[str, Object]) -> str:
 # beside the application's own containers
 
 
-def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int] = (), udp: int | None = None) -> Source:
+def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int] = (), udp: Sequence[int] = ()) -> Source:
     """Start an agnhost container in a running pod; it shares the pod's network. Kubernetes lets it stay until the pod goes.
 
     Args:
         name: of the container, to which something unique is added.
         ports: TCP ports that it listens on, beside the application's own.
-        udp: UDP port at which it answers.
+        udp: UDP ports at which it answers.
 
     Raises:
         WaitTimeout: it did not start; the message says why.
@@ -265,7 +266,7 @@ def attach(kube: Kube, pod: Mapping[str, Any], *, name: str, ports: Sequence[int
     kube.wait(
         "Pod", metadata["namespace"], until, what=f"the ephemeral container {name} in {metadata['name']}", timeout=START_SECONDS
     )
-    return Source(metadata["name"], metadata["namespace"], name, pod["status"]["podIP"], ephemeral=True, udp=udp)
+    return Source(metadata["name"], metadata["namespace"], name, pod["status"]["podIP"], ephemeral=True, udp=tuple(udp))
 
 
 def _ephemeral_state(pod: Mapping[str, Any], name: str) -> dict[str, Any]:

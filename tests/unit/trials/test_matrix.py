@@ -10,8 +10,8 @@ Recorded = Callable[[str], Any]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def routes_of(seen: Any) -> set[tuple[str, str, int]]:
-    return {(route["from"], route["to"], route["port"]) for route in seen["routes"]}
+def routes_of(seen: Any) -> set[tuple[str, str, int, str]]:
+    return {(route["from"], route["to"], route["port"], route["protocol"]) for route in seen["routes"]}
 
 
 def test_every_cell_is_drawn_once_with_its_three_marks(recorded: Recorded) -> None:
@@ -51,10 +51,10 @@ def test_a_colour_is_what_the_judge_says(cell: dict[str, Any], declared: bool, s
 
 def test_the_same_port_by_udp_is_a_column_of_its_own_and_no_declared_route() -> None:
     by_udp = {**CLOSED, "protocol": "UDP"}
-    root = ElementTree.fromstring(matrix.draw([OPEN, by_udp], [("a", "b", 1)]))
+    root = ElementTree.fromstring(matrix.draw([OPEN, by_udp], [("a", "b", 1, "TCP")]))
     names = [each.text for each in root.findall(f"{SVG}text") if each.get("transform")]
     assert names == ["b:1", "b:1 by UDP"]
-    assert not matrix.is_declared(by_udp, {("a", "b", 1)})
+    assert not matrix.is_declared(by_udp, {("a", "b", 1, "TCP")})
     titles = [group.findtext(f"{SVG}title") or "" for group in root.findall(f"{SVG}g")]
     assert "b:1: declared reached" in titles[0]
     assert "b:1 by UDP: declared denied" in titles[1]

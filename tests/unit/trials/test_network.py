@@ -1,3 +1,4 @@
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +14,15 @@ from seatrial.chart.render import render
 from seatrial.process import Completed
 from seatrial.tools.helm import Helm
 from seatrial.trials import network
-from seatrial.trials.network import closed_by_udp, job_labels, judge_default_deny, judge_matrix, opened, outside_listener
+from seatrial.trials.network import (
+    closed_by_udp,
+    job_labels,
+    judge_default_deny,
+    judge_matrix,
+    opened,
+    opened_by_udp,
+    outside_listener,
+)
 from seatrial.trials.probe_pod import Reach
 from seatrial.verdict import Outcome
 
@@ -88,21 +97,91 @@ def test_a_pod_opens_what_its_sidecars_name_too_by_tcp() -> None:
 def test_each_pod_listens_where_only_another_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
-    def attach(kube: Any, pod: Any, *, name: str, ports: Any, udp: int | None) -> Any:
+    def attach(kube: Any, pod: Any, *, name: str, ports: Any, udp: list[int]) -> Any:
         asked[pod["metadata"]["name"]] = (ports, udp)
-        return SimpleNamespace(address=pod["metadata"]["name"], udp=udp)
+        return SimpleNamespace(address=pod["metadata"]["name"], udp=tuple(udp))
 
     monkeypatch.setattr(network.probe_pod, "attach", attach)
     app: Any = SimpleNamespace(components={name: SimpleNamespace(port=port) for name, port in (("web", 80), ("db", 5432))})
-    exporter = [{"ports": [{"containerPort": 9187}]}]
+    exporter = [{"ports": [{"containerPort": 9187}, {"containerPort": 8125, "protocol": "UDP"}]}]
     pods: Any = {name: {"metadata": {"name": name}, "spec": {"containers": exporter}} for name in ("web", "db")}
     pods["web"]["spec"]["containers"] = []
-    ports = opened(app, pods)
-    sources = network.attach_listeners(SimpleNamespace(), app, pods, ports)  # type: ignore[arg-type]  # nothing is asked of it
-    assert asked == {"web": ([5432, 9187], 80), "db": ([80], 5432)}
+    ports, by_udp = opened(app, pods), opened_by_udp(pods)
+    kube: Any = SimpleNamespace()  # nothing is asked of it
+    sources = network.attach_listeners(kube, app, pods, ports, by_udp)
+    assert asked == {"web": ([5432, 9187], [80, 8125]), "db": ([80], [5432])}
     stranger: Any = SimpleNamespace(address="stranger")
-    targets = network._targets(ports, sources, stranger)
-    assert [target.port for name, target in targets if (name, target.protocol) == ("web", "TCP")] == [80, 5432, 9187]
+    targets = network._targets(ports, by_udp, sources, stranger)
+
+    def tried(name: str, protocol: str) -> list[int]:
+        return [target.port for to, target in targets if (to, target.protocol) == (name, protocol)]
+
+    assert tried("web", "TCP") == tried("db", "TCP") == [80, 5432, 9187]
+    assert (tried("web", "UDP"), tried("db", "UDP")) == ([80, 8125], [5432, 8125])
+
+
+def _mute(seen: Any, source: str = "frontend", **changes: Any) -> Any:
+    """A UDP port of the backend's own at which nobody answers."""
+    row = {**cell(seen, source, "backend", 8001, "UDP"), "port": 8125, "mute": True}
+    row |= {"control": "denied", "control_how": "timeout", "found": ["denied"], "how": ["timeout"], **changes}
+    seen["cells"].append(row)
+    return seen
+
+
+def test_a_port_by_udp_that_answers_nobody_is_judged_by_the_policies_alone(recorded: Recorded) -> None:
+    verdict = judge_matrix(_mute(recorded("network")))
+    assert verdict.outcome is Outcome.PASSED
+    told = "backend:8125 by UDP: nobody answers there, so only what the policies say of it was judged"
+    assert told in [item.what for item in verdict.evidence]
+    opened_by = _mute(recorded("network"), derived="reached", derived_how="ingress admitted by too-wide")
+    assert (
+        "frontend -> backend:8125 by UDP: found by the policies: ingress admitted by too-wide" in judge_matrix(opened_by).reason
+    )
+    opened_by["routes"].append({"from": "frontend", "to": "backend", "port": 8125, "protocol": "UDP"})
+    assert judge_matrix(opened_by).outcome is Outcome.PASSED
+    closed = _mute(recorded("network"))
+    closed["routes"] = opened_by["routes"]
+    assert "wanted a way: the route is declared" in judge_matrix(closed).reason
+
+
+def test_a_port_by_udp_that_answers_after_all_is_judged_as_any_other(recorded: Recorded) -> None:
+    seen = _mute(recorded("network"), found=["reached"], how=["answered"])
+    assert judge_matrix(seen).outcome is Outcome.FAILED
+
+
+def test_a_route_by_udp_is_not_the_same_as_one_by_tcp(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "frontend", "backend", 8001, "UDP").update(found=["reached"], how=["answered"], derived="reached")
+    seen["routes"].append({"from": "frontend", "to": "backend", "port": 8001, "protocol": "UDP"})
+    assert judge_matrix(seen).outcome is Outcome.PASSED
+    seen["routes"][-1]["port"] = 8002
+    assert judge_matrix(seen).outcome is Outcome.FAILED
+
+
+def test_what_a_component_reaches_of_its_node_is_told_and_not_judged(recorded: Recorded) -> None:
+    seen = recorded("network")
+    row = {
+        **cell(seen, "backend", "postgres", 5432),
+        "to": "the node",
+        "port": 10250,
+        "derived_how": "egress admitted by none of x",
+    }
+    seen["node"] = [{**row, "found": ["reached"], "how": ["connected"]}]
+    verdict = judge_matrix(seen)
+    assert verdict.outcome is Outcome.PASSED
+    assert (
+        "not judged: backend -> the node:10250: observed reached (connected), under control reached (connected); "
+        "by the policies: egress admitted by none of x"
+    ) in [item.what for item in verdict.evidence]
+
+
+def test_what_a_node_serves_by_itself() -> None:
+    parts = [{"ports": [{"port": 8443}], "endpoints": [{"addresses": ["192.0.2.1"]}]}]
+    kube: Any = SimpleNamespace(find=lambda kind, namespace, selector: parts)
+    pods: Any = {name: {"status": {"hostIP": "192.0.2.1"}} for name in ("web", "db")}
+    assert network._node_targets(kube, pods) == [
+        ("the node", network.Target("192.0.2.1", port)) for port in (8443, network.KUBELET)
+    ]
 
 
 def test_the_reference_applications_containers_name_the_ports_of_its_components(helm_program: Path) -> None:
@@ -192,7 +271,7 @@ def test_a_probe_that_failed_is_unknown(recorded: Recorded) -> None:
 
 def test_a_route_that_was_not_probed_is_unknown(recorded: Recorded) -> None:
     seen = recorded("network")
-    seen["routes"].append({"from": "ingress", "to": "backend", "port": 9999})
+    seen["routes"].append({"from": "ingress", "to": "backend", "port": 9999, "protocol": "TCP"})
     assert judge_matrix(seen).outcome is Outcome.INCONCLUSIVE
 
 
@@ -306,3 +385,140 @@ def test_what_passed_by_the_policy_that_has_gone_is_asked_anew(monkeypatch: pyte
     found = network.settled_without(probe, lambda cell: cell == "declared")
     assert {cell: reach.outcome for cell, reach in found.items()} == {"declared": "denied", "undeclared": "denied"}
     assert rounds[:3] == [None, {"undeclared"}, {"declared"}]
+
+
+# the observation, with a network that is made up
+
+
+class Net:
+    """Pods that reach each other under a policy that allows everything, and by the declared route without it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, mute: bool = False) -> None:
+        self.lifted, self.mute = False, mute
+        self.asked: list[tuple[str, Any]] = []
+        self.names = {"10.0.0.1": "web", "10.0.0.2": "db", "10.0.0.9": "stranger"}
+        monkeypatch.setattr(network, "allow_all", self._allow_all)
+        monkeypatch.setattr(network, "helper_namespace", contextlib.contextmanager(lambda *_: iter(["elsewhere"])))
+        monkeypatch.setattr(
+            network, "outside_listener", contextlib.contextmanager(lambda *_: iter([[network.Target("192.0.2.7", 99)]]))
+        )
+        monkeypatch.setattr(network, "attach_sources", lambda world: {name: source(name) for name in ("web", "db")})
+        monkeypatch.setattr(network.probe_pod, "helpers", self._helpers)
+        monkeypatch.setattr(
+            network.probe_pod, "attach", lambda kube, pod, *, name, ports, udp: source(pod["metadata"]["name"], udp)
+        )
+        monkeypatch.setattr(network.probe_pod, "detach", lambda *_: [])
+        monkeypatch.setattr(network.probe_pod, "reach", self._reach)
+        monkeypatch.setattr(network, "SETTLE_SECONDS", 0.0)
+        monkeypatch.setattr(network, "EFFECT_SECONDS", 0.0)
+
+    @contextlib.contextmanager
+    def _allow_all(self, kube: Any, namespace: str) -> Any:
+        self.lifted = True
+        yield
+        self.lifted = False
+
+    @contextlib.contextmanager
+    def _helpers(self, kube: Any, pods: Any) -> Any:
+        yield {name: source("stranger" if name == "stranger" else name) for name in pods}
+
+    def _reach(self, kube: Any, who: Any, targets: list[Any]) -> list[Reach]:
+        return [self._one(who.pod, target) for target in targets]
+
+    def _one(self, who: str, target: Any) -> Reach:
+        self.asked.append((who, target))
+        silent = self.mute and (self.names.get(target.host), target.port, target.protocol) == ("web", 8125, "UDP")
+        declared = (who, self.names.get(target.host), target.port, target.protocol) == ("web", "db", 5432, "TCP")
+        return Reach("reached", "connected") if (self.lifted or declared) and not silent else Reach("denied", "timeout")
+
+
+ADDRESSES = {"web": "10.0.0.1", "db": "10.0.0.2", "stranger": "10.0.0.9"}
+
+
+def source(name: str, udp: Any = ()) -> Any:
+    return network.Source(name, "shop", "c", ADDRESSES.get(name, "10.0.9.9"), udp=tuple(udp))
+
+
+def made_up_world(tmp_path: Path) -> Any:
+    def pod(name: str, ports: list[Any]) -> Any:
+        status = {
+            "podIP": ADDRESSES.get(name, "10.0.9.9"),
+            "hostIP": "192.0.2.1",
+            "conditions": [{"type": "Ready", "status": "True"}],
+        }
+        labels = {"app.kubernetes.io/component": name}
+        metadata = {"name": name, "namespace": "shop", "labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"kind": "Pod", "metadata": metadata, "spec": {"containers": [{"ports": ports}]}, "status": status}
+
+    pods = [pod("web", [{"containerPort": 80}, {"containerPort": 8125, "protocol": "UDP"}]), pod("db", [{"containerPort": 5432}])]
+    others = [pod(name, []) for name in ("stranger", "elsewhere:web", "elsewhere:db")]
+    deny = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    to_db = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    way = {"ports": [{"port": 5432}]}
+    label = "app.kubernetes.io/component"
+    policies = [
+        {"metadata": {"name": "deny", "namespace": "shop"}, "spec": deny},
+        {
+            "metadata": {"name": "to-db", "namespace": "shop"},
+            "spec": {**to_db, "podSelector": {"matchLabels": {label: "web"}}, "egress": [way], "policyTypes": ["Egress"]},
+        },
+        {
+            "metadata": {"name": "from-web", "namespace": "shop"},
+            "spec": {
+                "podSelector": {"matchLabels": {label: "db"}},
+                "policyTypes": ["Ingress"],
+                "ingress": [{"from": [{"podSelector": {"matchLabels": {label: "web"}}}], **way}],
+            },
+        },
+    ]
+    api = [{"ports": [{"port": 8443}], "endpoints": [{"addresses": ["192.0.2.1"]}]}]
+    there = {"Pod": [*pods, *others], "NetworkPolicy": policies, "EndpointSlice": api}
+    kube = SimpleNamespace(
+        find=lambda kind, namespace=None, selector="": there[kind] if namespace != "elsewhere" else [],
+        read=lambda kind, name: {"metadata": {"name": name, "labels": {}}},
+    )
+    route = SimpleNamespace(source="web", target="db", port=5432, protocol="TCP")
+    app = SimpleNamespace(
+        components={"web": SimpleNamespace(port=80), "db": SimpleNamespace(port=5432)},
+        jobs={},
+        routes=[route],
+        namespace="shop",
+        ingress=None,
+        labels=lambda component="": {label: component} if component else {},
+    )
+    return SimpleNamespace(
+        kube=kube,
+        app=app,
+        cluster=SimpleNamespace(provider="minikube", ingress_namespace=""),
+        window=lambda criterion, name: 2,
+        rendered=SimpleNamespace(objects=()),
+        artefact=lambda name, content: str(name),
+    )
+
+
+@pytest.mark.parametrize("mute", [False, True])
+def test_the_whole_observation_on_a_network_that_is_made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mute: bool) -> None:
+    net, world = Net(monkeypatch, mute=mute), made_up_world(tmp_path)
+    monkeypatch.setattr(
+        network.live, "ready_pods", lambda kube, app, name: [pod for pod in kube.find("Pod") if pod["metadata"]["name"] == name]
+    )
+    monkeypatch.setattr(
+        network.live, "app_pods", lambda kube, app, name: [pod for pod in kube.find("Pod") if pod["metadata"]["name"] == name]
+    )
+    seen = network.observe_matrix.__wrapped__(world)  # type: ignore[attr-defined]  # whatever was observed before
+    tried = {(item["to"], item["port"], item["protocol"]) for item in seen["cells"] if item["from"] == "elsewhere:web"}
+    assert tried == {
+        *((name, port, "TCP") for name in ("web", "db") for port in (80, 5432)),
+        *((name, 8125, "UDP") for name in ("web", "db")),
+        ("web", 80, "UDP"),
+        ("db", 5432, "UDP"),
+        *(("stranger", 8080, protocol) for protocol in ("TCP", "UDP")),
+    }
+    assert {(item["from"], item["port"], item["found"][0]) for item in seen["node"]} == {
+        (name, port, "denied") for name in ("web", "db") for port in (8443, network.KUBELET)
+    }
+    assert {item["mute"] for item in seen["cells"] if (item["to"], item["port"]) == ("web", 8125)} == {mute}
+    assert not any(item["mute"] for item in seen["cells"] if (item["to"], item["port"]) != ("web", 8125))
+    verdict = judge_matrix(seen)
+    assert (verdict.outcome, verdict.reason) == (Outcome.PASSED, "")
+    assert any(who == "stranger" and target.host == "192.0.2.7" for who, target in net.asked)

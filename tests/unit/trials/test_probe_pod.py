@@ -152,10 +152,11 @@ def test_helper_pods_fit_the_restricted_level_and_may_never_be_ready() -> None:
 
 
 def test_a_listener_by_udp_stands_beside_those_by_tcp() -> None:
-    container = helper_pod("x", {}, ports=[80], udp=53)["spec"]["containers"][0]
+    container = helper_pod("x", {}, ports=[80], udp=[53, 54])["spec"]["containers"][0]
     shell, _, script = container["command"]
     assert (shell, "args" in container) == ("/bin/sh", False)
-    assert script.endswith('"$a" netexec --http-port=0 --udp-port=53 & exec "$a" porter')
+    two = '; "$a" netexec --http-port=0 --udp-port=53 & "$a" netexec --http-port=0 --udp-port=54 & exec "$a" porter'
+    assert script.endswith(two)
     assert [entry["name"] for entry in container["env"]] == ["SERVE_PORT_80"]
 
 
