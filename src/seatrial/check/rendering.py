@@ -257,14 +257,7 @@ class Renderer:
             return error
         template = error.place.path
         try:
-            text = self.helm.template_broken(
-                self.folder,
-                release=names.release,
-                namespace=names.namespace,
-                values=files,
-                overrides=given,
-                kube_version=self.kube_version,
-            )
+            text = self._template(files, given, names, broken=True)
         except SeatrialError:
             return error
         heads = [*_HEAD.finditer(text)]
@@ -281,7 +274,7 @@ class Renderer:
                     return ChartError(what, place=Place(template, line), todo=error.todo)
         return error
 
-    def _template(self, files: Sequence[Path], given: Mapping[str, Any], names: Names) -> str:
+    def _template(self, files: Sequence[Path], given: Mapping[str, Any], names: Names, *, broken: bool = False) -> str:
         return self.helm.template(
             self.folder,
             release=names.release,
@@ -291,6 +284,7 @@ class Renderer:
             kube_version=self.kube_version,
             api_versions=SERVED,
             timeout=SECONDS,
+            broken=broken,
         )
 
     def _wanted(self, error: ChartError) -> list[tuple[str, ...]]:

@@ -204,6 +204,7 @@ class Helm:
         kube_version: str,
         api_versions: Sequence[str] = (),
         timeout: float = RENDER_SECONDS,
+        broken: bool = False,
     ) -> str:
         """All that the chart renders, hooks and custom resource definitions included, as one YAML stream.
 
@@ -215,39 +216,26 @@ class Helm:
             kube_version: version of Kubernetes that the chart is told.
             api_versions: API versions that the chart is told beyond Helm's own list.
             timeout: seconds.
+            broken: what templates print is wanted even where that is no YAML; nothing where they print nothing.
 
         Raises:
-            ChartError: it does not render, or renders more than :data:`RENDER_LINES`.
+            ChartError: it does not render and ``broken`` is not asked for, or renders more than :data:`RENDER_LINES`.
             ProcessTimeout: it does not end in time.
         """
         argv = ["template", release, str(chart), "--namespace", namespace, "--include-crds", "--kube-version", kube_version]
         argv += [part for version in api_versions for part in ("--api-versions", version)]
+        argv += ["--debug"] if broken else []
         argv += _values(values, overrides)
         # A tenth of what is kept is dropped at once where it is more than that: see process.KEPT_LINES.
         kept = RENDER_LINES + RENDER_LINES // 8
         done = self._run(argv, timeout=timeout, overrides=overrides, check=False, kept_lines=kept, memory=RENDER_MEMORY)
-        if done.returncode != 0:
+        if done.returncode != 0 and not broken:
             raise explain(done.stderr, chart)
         if done.stdout.count("\n") > RENDER_LINES:
             raise ChartError(
                 f"renders more than {RENDER_LINES} lines", place=Place(chart), todo="Look for a loop in its templates."
             )
         return done.stdout
-
-    def template_broken(
-        self,
-        chart: Path,
-        *,
-        release: str,
-        namespace: str,
-        values: Sequence[Path] = (),
-        overrides: Mapping[str, Any] | None = None,
-        kube_version: str,
-    ) -> str:
-        """What templates print where that is no YAML; see :meth:`template`. Nothing where they print nothing."""
-        argv = ["template", release, str(chart), "--namespace", namespace, "--kube-version", kube_version, "--debug"]
-        argv += _values(values, overrides)
-        return self._run(argv, timeout=RENDER_SECONDS, overrides=overrides, check=False, memory=RENDER_MEMORY).stdout
 
     def package(self, chart: Path, destination: Path) -> Path:
         """Write the chart's archive into the folder ``destination``; its path.

@@ -67,6 +67,11 @@ def test_output_without_anything_of_the_template_has_no_line():
         ("          args: {{ .Values.text }}\n", 19, "a text with a colon lacks quotes"),
         ("          env:\n          {{- toYaml .Values.list | nindent 8 }}\n", 20, "a line is indented otherwise"),
         ("          env: [\n", 19, "a bracket is not closed"),
+        (
+            '          {{- if .Capabilities.APIVersions.Has "policy/v1/PodDisruptionBudget" }}\n          env: [\n          {{- end }}\n',
+            20,
+            "a bracket is not closed",
+        ),
     ],
 )
 def test_output_that_is_no_yaml_is_told_at_the_templates_line(more: str, line: int, words: str, check: Callable[..., Report]):
