@@ -88,17 +88,27 @@ def not_rendered(world: World, criterion: Criterion) -> Verdict | None:
     return not_applicable(f"the chart renders no {kind}, and chart.inventory of seatrial.yaml names none")
 
 
-def blocked_by_need(criterion: Criterion, said: Mapping[str, Verdict], excused: frozenset[str]) -> Verdict | None:
+INSTALLED = "installed"
+
+
+def blocked_by_need(
+    criterion: Criterion, said: Mapping[str, Verdict], excused: frozenset[str], job: Job[World] | None = None
+) -> Verdict | None:
     """Blocked, where a criterion that this one needs has failed; the root of a chain of blocked ones is named.
+
+    What is content with an install of which a part may not be ready is blocked by the stage alone, and not by the criterion that
+    asks for all of it.
 
     Args:
         criterion: what is about to be judged.
         said: verdicts so far, by criterion.
         excused: criteria that expected-unmet.yaml names for this place: they block nothing.
+        job: the observation that it rests on.
     """
+    content = CRITERION_OF_STAGE[INSTALLED] if job is not None and INSTALLED in job.needs else None
     for need in criterion.needs:
         verdict = said.get(need)
-        if verdict is None or need in excused:
+        if verdict is None or need in excused or need == content:
             continue
         if verdict.outcome is Outcome.BLOCKED and verdict.blocked_by:
             return blocked(verdict.blocked_by, f"blocked by {verdict.blocked_by} (through {need})")

@@ -43,7 +43,8 @@ EXPECTED_FILE = "expected-unmet.yaml"
 CONSOLE = "cluster/node-console.log"
 """In the run's folder: what the console of the cluster's node showed last."""
 BENCH = pytest.StashKey["Bench"]()
-RELEASE = "release"
+RELEASE = ("installed", "release")
+"""Stages with which there is something in the application's namespace."""
 KEPT_SECONDS, KEPT_TIMES = 30.0, 5.0
 """So long diagnostics stand for what another criterion saw; longer where they took long, as on a cluster that answers no more."""
 
@@ -112,7 +113,7 @@ class Judgement:
         """End the test here where it does not apply or is blocked."""
         world = self._bench.world
         verdict = out_of_scope(world, self.criterion) or not_rendered(world, self.criterion)
-        verdict = verdict or blocked_by_need(self.criterion, self._bench.said, self._bench.excused)
+        verdict = verdict or blocked_by_need(self.criterion, self._bench.said, self._bench.excused, self._plan.job)
         if verdict is not None:
             self.record(verdict)
 
@@ -145,8 +146,9 @@ class Judgement:
     def _looks_at_release(self) -> bool:
         """Whether it judges the release, which is there, and was not expected to be unmet in this place."""
         scheduler = self._bench.world.scheduler
-        needs = self._plan.job.needs if self._plan.job else (RELEASE,)
-        there = RELEASE in needs and scheduler.made(RELEASE) is not None and scheduler.failure(RELEASE) is None
+        needs = self._plan.job.needs if self._plan.job else RELEASE
+        stages = [name for name in RELEASE if name in needs]
+        there = any(scheduler.made(name) is not None and scheduler.failure(name) is None for name in stages)
         return there and self.criterion.id not in self._bench.excused
 
     def _seconds(self) -> float:

@@ -17,6 +17,7 @@ from seatrial.cluster.provider import Capability, Cluster, ClusterRequest, Proof
 from seatrial.cluster.sweep import Home
 from seatrial.cluster.sweep import remove as remove_profile
 from seatrial.cluster.sweep import sweep as sweep_profiles
+from seatrial.errors import ClusterError
 from seatrial.images.build import ImageBuild, build_images
 from seatrial.scheduler import sentence
 from seatrial.toolchain import Toolchain, cache_path
@@ -44,6 +45,7 @@ CRITERION_OF_STAGE: Mapping[str, str] = {
     Capability.POLICY.value: "M2-CLUSTER-07",
     Capability.INGRESS.value: "M2-CLUSTER-04",
     "loaded": "M2-IMG-01",
+    "installed": "M3-INST-01",
     "release": "M3-INST-01",
 }
 """The criterion that fails with a stage; what needs the stage is blocked by it."""
@@ -153,10 +155,17 @@ def load_images(world: World) -> dict[str, str]:
     return {component: found[build.reference] for component, build in images.items()}
 
 
-def release(world: World) -> Release:
+def install(world: World) -> Release:
     """Install as soon as what the install itself needs is there; the rest may come up meanwhile."""
     world.scheduler.stages(("rendered", "loaded", Capability.DNS.value, Capability.VOLUMES.value))
     return install_release(world)
+
+
+def release(world: World) -> Release:
+    """The installed release, once all of it is ready."""
+    if world.installed.unready:
+        raise ClusterError(world.installed.unready)
+    return world.installed
 
 
 def open_edge(world: World) -> float | None:
@@ -177,6 +186,7 @@ STAGES: Mapping[str, Callable[[World], Any]] = {
     "cluster": start_cluster,
     **{capability.value: partial(prove, capability) for capability in Capability if capability is not Capability.API},
     "loaded": load_images,
+    "installed": install,
     "release": release,
     "edge": open_edge,
     "browser": get_browser,

@@ -52,7 +52,8 @@ class Release:
         name, namespace: as given to Helm.
         rendered: what was rendered with the same values, every object with its source.
         values: the values files that were used, in order.
-        install_seconds: from ``helm install`` until every workload was ready.
+        install_seconds: from ``helm install`` until every workload was ready, or their time was up.
+        unready: what was not ready in time and why, as sentences; empty where everything was.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Release:
     rendered: Rendered
     values: tuple[Path, ...]
     install_seconds: float
+    unready: str = ""
 
 
 @dataclass
@@ -138,6 +140,11 @@ class World:
     def rendered(self) -> Rendered:
         """The chart as it will be installed; needs no cluster."""
         return cast(Rendered, self.scheduler.stage("rendered"))
+
+    @property
+    def installed(self) -> Release:
+        """The release as Helm has installed it; a part of it may never have become ready."""
+        return cast(Release, self.scheduler.stage("installed"))
 
     @property
     def release(self) -> Release:

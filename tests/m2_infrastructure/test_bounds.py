@@ -13,12 +13,12 @@ def test_backend_and_database_are_not_reachable_from_outside(observed, record):
 
 
 @criterion("M2-QUOTA-01")
-@trial(quotas.observe_quota)
+@trial(quotas.observe_quota, needs=("installed",))
 def test_the_quota_is_enforced_and_leaves_room_to_scale(observed, record):
     record(quotas.judge_quota(observed))
 
 
 @criterion("M2-QUOTA-02")
-@trial(quotas.observe_ranges)
+@trial(quotas.observe_ranges, needs=("installed",))
 def test_the_limit_range_fills_in_and_caps(observed, record):
     record(quotas.judge_ranges(observed))

@@ -7,7 +7,7 @@ from seatrial.trials import capacity, limits
 
 
 @criterion("M2-CLUSTER-06")
-@trial(capacity.observe_capacity)
+@trial(capacity.observe_capacity, needs=("installed",))
 def test_node_capacity_covers_the_deployment_at_full_scale(observed, record):
     record(capacity.judge_capacity(observed))
 

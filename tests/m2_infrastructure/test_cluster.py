@@ -44,7 +44,7 @@ def test_the_network_plugin_enforces_policies(observed, record):
 
 
 @criterion("M2-IMG-01")
-@trial(images.observe_running, needs=("release", "loaded"))
+@trial(images.observe_running, needs=("installed", "loaded"))
 def test_local_images_are_the_ones_that_run(observed, record):
     record(prove.judge_running_images(observed))
 

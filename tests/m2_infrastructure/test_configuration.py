@@ -7,12 +7,12 @@ from seatrial.trials import settings
 
 
 @criterion("M2-CFG-01")
-@trial(settings.observe_config)
+@trial(settings.observe_config, needs=("installed",))
 def test_configmaps_carry_the_non_sensitive_settings(observed, record):
     record(settings.judge_config(observed))
 
 
 @criterion("M2-CFG-02")
-@trial(settings.observe_secrets)
+@trial(settings.observe_secrets, needs=("installed",))
 def test_sensitive_settings_live_only_in_secrets(observed, record):
     record(settings.judge_secrets(observed))

@@ -31,6 +31,6 @@ def test_installs_are_repeatable_side_by_side_and_leave_nothing(observed, record
 
 
 @criterion("M3-RENDER-05")
-@trial(manifests.observe_dry_run)
+@trial(manifests.observe_dry_run, needs=("installed",))
 def test_the_server_accepts_a_dry_run_of_the_install(observed, record):
     record(manifests.judge_dry_run(observed))

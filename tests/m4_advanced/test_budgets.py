@@ -7,7 +7,7 @@ from seatrial.trials import eviction
 
 
 @criterion("M4-PDB-01")
-@trial(eviction.observe_budgets)
+@trial(eviction.observe_budgets, needs=("installed",))
 def test_a_budget_exists_for_each_app(observed, record):
     record(eviction.judge_budgets(observed))
 

@@ -8,19 +8,19 @@ from seatrial.trials import api_access, closed_findings, privileges, release_sec
 
 
 @criterion("M5-SEC-01")
-@trial(privileges.observe_standard)
+@trial(privileges.observe_standard, needs=("installed",))
 def test_no_pod_breaks_the_restricted_standard(observed, record):
     record(privileges.judge_standard(observed))
 
 
 @criterion("M5-SEC-01")
-@trial(privileges.observe_pods)
+@trial(privileges.observe_pods, needs=("installed",))
 def test_no_pod_holds_a_token(observed, record):
     record(privileges.judge_tokens(observed))
 
 
 @criterion("M5-SEC-01")
-@trial(privileges.observe_pods)
+@trial(privileges.observe_pods, needs=("installed",))
 def test_root_filesystems_are_read_only(observed, record):
     record(privileges.judge_filesystems(observed))
 
@@ -32,7 +32,7 @@ def test_images_come_up_with_a_read_only_root(observed, record):
 
 
 @criterion("M5-SEC-01")
-@trial(privileges.observe_rights)
+@trial(privileges.observe_rights, needs=("installed",))
 def test_service_accounts_have_no_rights_beyond_need(observed, record):
     record(privileges.judge_rights(observed))
 
@@ -74,7 +74,7 @@ def test_no_documented_command_carries_a_key(observed, record):
 
 
 @criterion("M5-SEC-02")
-@trial(release_secrets.observe_release)
+@trial(release_secrets.observe_release, needs=("installed",))
 def test_the_release_holds_no_credentials(observed, record):
     record(release_secrets.judge_release(observed))
 

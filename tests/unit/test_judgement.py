@@ -7,7 +7,7 @@ from seatrial import marks
 from seatrial.criteria import Criterion
 from seatrial.errors import ClusterError
 from seatrial.judgement import blocked_by_need, not_rendered, of_error, plan, words
-from seatrial.scheduler import Disturbs, StageFailed
+from seatrial.scheduler import Disturbs, Job, StageFailed
 from seatrial.verdict import Evidence, Outcome, blocked, failed, inconclusive, not_applicable, passed
 
 
@@ -122,3 +122,17 @@ def test_the_words_name_criterion_reason_and_evidence():
     )
     assert text == "M2-SVC-01 A title: Port 81 is open\n  - seen [evidence/x.log]"
     assert words(criterion(), inconclusive("no answer")) == "M2-SVC-01 A title: cannot tell: no answer"
+
+
+def test_what_is_content_with_an_install_that_is_not_ready_is_blocked_by_the_stage_alone():
+    wanting = criterion(needs=["M2-CLUSTER-05", "M3-INST-01"])
+    said = {"M3-INST-01": failed("backend is not ready")}
+    whole = Job("whole", look, ("release",))
+    looks = Job("looks", look, ("installed",))
+    by = blocked_by_need(wanting, said, frozenset(), whole)
+    assert by is not None and by.blocked_by == "M3-INST-01"
+    assert blocked_by_need(wanting, said, frozenset(), looks) is None
+    other = blocked_by_need(wanting, {**said, "M2-CLUSTER-05": failed("no volume")}, frozenset(), looks)
+    assert other is not None and other.blocked_by == "M2-CLUSTER-05"
+    refused = of_error(wanting, StageFailed("installed", ClusterError("helm refused")), {"M3-INST-01"})
+    assert (refused.outcome, refused.blocked_by) == (Outcome.BLOCKED, "M3-INST-01")

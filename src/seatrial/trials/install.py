@@ -28,25 +28,28 @@ REMOVAL_SECONDS = 120.0
 
 
 def install_release(world: World) -> Release:
-    """Install the application into a namespace of its own and wait until every workload is rolled out.
+    """Install the application into a namespace of its own and wait until every workload is rolled out, or their time is up.
+
+    What was not ready in time is said with conditions, events and last log lines; the rest is kept as an artefact.
 
     Raises:
-        ClusterError: the namespace is somebody else's, or a workload was not ready in time; the reason carries conditions,
-            events and last log lines, and the rest is kept as an artefact.
-        ChartError, HelmError: the chart or the cluster refused.
+        ClusterError: the namespace is somebody else's, or the chart or the cluster refused.
     """
     app, kube = world.app, world.kube
     world.progress.say("release", f"installing {app.chart.release} into {app.namespace}")
     prepare_namespace(world, kube)
     values = tuple(world.app.path(path) for path in app.chart.values)
-    began = time.monotonic()
+    began, unready = time.monotonic(), ""
     try:
         chart = app.path(app.chart.path)
         world.helm.install(app.chart.release, chart, namespace=app.namespace, values=values, wait=False)
-        wait_ready(world, kube, timeout=float(world.limit("M3-INST-02", "ready")))
+        try:
+            wait_ready(world, kube, timeout=float(world.limit("M3-INST-02", "ready")))
+        except WaitTimeout as error:
+            unready = f"{error} Kept: {evidence.collect(world, 'install')}"
     except SeatrialError as error:
         raise ClusterError(f"{error} Kept: {evidence.collect(world, 'install')}") from error
-    return Release(app.chart.release, app.namespace, world.rendered, values, time.monotonic() - began)
+    return Release(app.chart.release, app.namespace, world.rendered, values, time.monotonic() - began, unready)
 
 
 def prepare_namespace(world: World, kube: Kube) -> None:

@@ -62,12 +62,17 @@ def observe_inside(world: World) -> dict[str, Any]:
     """What holds inside every running container of the namespace, and of those of CONTROL that are given a token; read once.
 
     Returns:
-        ``containers`` (``pod``, ``container``, ``seen``: see :func:`parse_inside`, ``error``), ``controls`` (the same).
+        ``containers`` (``pod``, ``container``, ``seen``: see :func:`parse_inside`, ``error``), ``controls`` (the same), ``idle``
+        (what of the application has no container that runs).
     """
     kube = world.kube
     for last in (False, True):  # a pod may go while its containers are looked for
         found = {
-            "containers": [entry for pod in running_pods(kube, world.app.namespace) for entry in processes(pod)],
+            "containers": [
+                {**entry, "component": live.component_of(world.app, pod)}
+                for pod in running_pods(kube, world.app.namespace)
+                for entry in processes(pod)
+            ],
             "controls": [
                 entry
                 for pod in running_pods(kube, CONTROL)
@@ -76,6 +81,7 @@ def observe_inside(world: World) -> dict[str, Any]:
             ],
         }
         every = [entry for entries in found.values() for entry in entries]
+        runs = {entry["component"] for entry in found["containers"]}
         error = "the node tells nothing of it"
         told: dict[str, dict[str, str]] = {}
         try:
@@ -89,7 +95,7 @@ def observe_inside(world: World) -> dict[str, Any]:
             entry["error"] = entry["error"] or ("" if entry["seen"] else error)
         if last or not any(entry["error"] for entry in every):
             break
-    return found
+    return {**found, "idle": sorted(set(world.app.components) - runs)}
 
 
 def processes(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -135,6 +141,7 @@ RIGHTS = ("Uid", "NoNewPrivs", "Seccomp", "CapEff", "CapBnd")
 def _unread(inside: Mapping[str, Any], fields: Iterable[str]) -> list[str]:
     """Sentences on what could not be read of which container, and where no container runs."""
     unknown = [] if inside["containers"] else ["no container runs in the namespace, so none was looked into"]
+    unknown += [f"component {name} has no container that runs, so none was looked into" for name in inside["idle"]]
     for entry in inside["containers"]:
         absent = [name for name in fields if name not in entry["seen"]]
         if absent:

@@ -25,7 +25,7 @@ def observe_release(world: World) -> dict[str, Any]:
         ``texts`` (what -> how many single values, or lines, it has), ``secrets`` (sources of the values that were
         looked for), ``found`` (what, source). No value itself.
     """
-    release, namespace = world.release.name, world.release.namespace
+    release, namespace = world.installed.name, world.installed.namespace
     held = {
         VALUES: world.helm.get_values(release, namespace=namespace, everything=True),
         MANIFEST: list(yaml.load_all(world.helm.get_manifest(release, namespace=namespace), Loader=yaml.CSafeLoader)),

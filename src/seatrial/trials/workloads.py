@@ -46,7 +46,7 @@ def observe_steady(world: World) -> dict[str, Any]:
         "pods": [{**live.pod_facts(app, pod), "made_by": made_by(kube, pod, rendered)} for pod in pods],
         "rendered": rendered,
         "watched": round(time.monotonic() - began, 1),
-        "install_seconds": round(world.release.install_seconds, 1),
+        "install_seconds": round(world.installed.install_seconds, 1),
         "least": int(world.limit("M2-DEP-01", "replicas")),
         "ready_limit": float(world.limit("M2-DEP-01", "ready")),
         "restart_limit": int(world.limit("M2-DEP-01", "restarts")),
@@ -127,10 +127,15 @@ def _rollout_faults(item: Mapping[str, Any], least: int) -> list[Fault]:
         faults.append(
             Fault(subject, f"observedGeneration {item['observed']}", f"{item['generation']}", "Look at the controller manager")
         )
-    if len({counts["desired"], counts["updated"], counts["available"]}) != 1:
+    if not is_complete(item):
         found = ", ".join([f"{counts}", *item["unmet"]])
         faults.append(Fault(subject, found, "available = updated = desired", "See the events of its pods"))
     return faults
+
+
+def is_complete(item: Mapping[str, Any]) -> bool:
+    """Whether a workload that :func:`observe_steady` saw had as many pods updated and available as it wants."""
+    return len({item["counts"][what] for what in ("desired", "updated", "available")}) == 1
 
 
 def pod_faults(pods: list[Mapping[str, Any]], restart_limit: int, watched: float, rendered: Collection[str]) -> list[Fault]:

@@ -1,6 +1,14 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from seatrial import stages
+from seatrial.errors import ClusterError
+from seatrial.scheduler import Scheduler, StageFailed
+from seatrial.tools.kube import WaitTimeout
+from seatrial.trials import install
 from seatrial.trials.install import judge_install, judge_install_time, of_helper, secret_values
 from seatrial.verdict import Outcome
 
@@ -82,3 +90,58 @@ def test_what_happens_to_a_trials_own_pods_says_nothing_of_the_release() -> None
     assert of_helper("todo-app", event("seatrial-hung-backend"))
     assert not of_helper("todo-app", event("todo-app-backend-5d9c"))
     assert not of_helper("seatrial-shop", event("seatrial-shop-web-5d9c")), "an application may be called so too"
+
+
+class Installing:
+    """A world in which Helm installs, and whose workloads become ready or not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None, refused: Exception | None = None) -> None:
+        def wait_ready(world: Any, kube: Any, *, timeout: float) -> float:
+            if error is not None:
+                raise error
+            return 1.0
+
+        def refuse(*args: Any, **options: Any) -> None:
+            if refused is not None:
+                raise refused
+
+        monkeypatch.setattr(install, "prepare_namespace", lambda world, kube: None)
+        monkeypatch.setattr(install, "wait_ready", wait_ready)
+        monkeypatch.setattr(install.evidence, "collect", lambda world, name: f"evidence/{name}.txt")
+        chart = SimpleNamespace(release="shop", path="chart", values=())
+        world: Any = SimpleNamespace(
+            app=SimpleNamespace(chart=chart, namespace="shop", path=lambda path: path),
+            kube=None,
+            helm=SimpleNamespace(install=refuse),
+            progress=SimpleNamespace(say=lambda topic, text: None),
+            limit=lambda criterion, name: 300,
+            rendered="rendered",
+        )
+        self.world = world
+        self.scheduler: Scheduler[Any] = Scheduler(world, {"installed": install.install_release, "release": stages.release})
+        world.scheduler = self.scheduler
+
+    def stage(self, name: str) -> Any:
+        self.world.installed = self.scheduler.stage("installed")
+        return self.scheduler.stage(name)
+
+
+def test_a_component_that_never_becomes_ready_leaves_an_install_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Installing(monkeypatch, WaitTimeout("waited 300 s for Deployment backend; 2 desired, 0 ready"))
+    found = run.stage("installed")
+    assert "Deployment backend; 2 desired, 0 ready. Kept: evidence/install.txt" in found.unready
+    with pytest.raises(StageFailed, match="Deployment backend") as failed:
+        run.stage("release")
+    assert failed.value.stage == "release"
+
+
+def test_what_is_ready_is_the_same_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Installing(monkeypatch)
+    assert run.stage("release") is run.stage("installed") and run.stage("release").unready == ""
+
+
+@pytest.mark.parametrize("faults", [{"refused": ClusterError("no such kind")}, {"error": ClusterError("no such kind")}])
+def test_an_install_that_is_refused_leaves_nothing(monkeypatch: pytest.MonkeyPatch, faults: dict[str, Any]) -> None:
+    with pytest.raises(StageFailed, match=r"no such kind.*Kept: evidence/install\.txt") as failed:
+        Installing(monkeypatch, **faults).stage("installed")
+    assert failed.value.stage == "installed"

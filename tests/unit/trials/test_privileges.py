@@ -72,7 +72,7 @@ def inside(change: Mapping[str, str | None] | None = None, *, controlled: bool =
     own = {**parse_inside(OWN)["a1"], **(change or {})}
     seen = {name: value for name, value in own.items() if value is not None}
     controls = [entry("kube-proxy-x", "kube-proxy", parse_inside(PROXY)["b2"])] if controlled else []
-    return {"containers": [entry("web-1", "web", {} if error else seen, error)], "controls": controls}
+    return {"containers": [entry("web-1", "web", {} if error else seen, error)], "controls": controls, "idle": []}
 
 
 def standard(said: list[str], control: list[str] = PRIVILEGED, words: list[str] | None = None, error: str = "") -> dict[str, Any]:
@@ -173,7 +173,7 @@ def test_a_pod_without_token_that_cannot_write_passes() -> None:
     seen = pods(SPEC, {**SPEC, "automountServiceAccountToken": None})
     assert (judge_tokens(seen).outcome, judge_tokens(seen).judged) == (Outcome.PASSED, 3)
     assert (judge_filesystems(seen).outcome, judge_filesystems(seen).judged) == (Outcome.PASSED, 5)
-    nobody = {**pods(), "inside": {"containers": [], "controls": []}}
+    nobody = {**pods(), "inside": {"containers": [], "controls": [], "idle": []}}
     assert Outcome.PASSED not in (judge_tokens(nobody).outcome, judge_filesystems(nobody).outcome)
 
 
@@ -264,6 +264,7 @@ def test_a_look_inside_that_fails_or_has_no_control_is_no_pass() -> None:
         (inside(error="crictl: not found"), "cannot be told: crictl: not found"),
         (inside(controlled=False), "no container of kube-system shows"),
         ({**inside(), "containers": []}, "no container runs in the namespace"),
+        ({**inside(), "idle": ["backend"]}, "component backend has no container that runs"),
     ):
         for verdict in judged(looked).values():
             assert verdict.outcome is Outcome.INCONCLUSIVE
@@ -274,7 +275,7 @@ def running(name: str, identity: str, state: str = "running", **spec: Any) -> di
     status = {"name": "c", "containerID": f"containerd://{identity}", "state": {state: {}}}
     ended = {"name": "init", "containerID": "containerd://old", "state": {"terminated": {}}}
     statuses = {"initContainerStatuses": [ended], "containerStatuses": [status]}
-    return {"metadata": {"name": name}, "spec": spec, "status": {"phase": "Running", **statuses}}
+    return {"metadata": {"name": name, "labels": {"part": name[:3]}}, "spec": spec, "status": {"phase": "Running", **statuses}}
 
 
 def test_containers_that_run_are_read_and_no_others() -> None:
@@ -295,11 +296,15 @@ def test_a_container_that_goes_while_it_is_looked_for_is_looked_for_again() -> N
 
     kube: Any = SimpleNamespace(find=lambda kind, namespace: [proxy] if namespace == CONTROL else next(lists))
     world: Any = SimpleNamespace(
-        run_id="inside", kube=kube, app=SimpleNamespace(namespace="shop"), cluster=SimpleNamespace(node_exec=node_exec)
+        run_id="inside",
+        kube=kube,
+        app=SimpleNamespace(namespace="shop", components=("db", "web"), labels=lambda name: {"part": name}),
+        cluster=SimpleNamespace(node_exec=node_exec),
     )
     found = observe_inside(world)
     assert calls == [["gone", "b2"], ["a1", "b2"]]
     assert [one["seen"]["root"] for one in (*found["containers"], *found["controls"])] == ["ro", "rw"]
+    assert found["idle"] == ["db"]
 
 
 def test_the_script_reads_a_process_of_this_machine(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def observed(
     monkeypatch.setattr(release_secrets.secretscan, "scan", lambda program, texts: hits)
     world: Any = SimpleNamespace(
         app=SimpleNamespace(chart=SimpleNamespace(secrets={})),
-        release=SimpleNamespace(name="shop", namespace="shop"),
+        installed=SimpleNamespace(name="shop", namespace="shop"),
         helm=SimpleNamespace(
             get_values=lambda release, namespace, everything: values,
             get_manifest=lambda release, namespace: manifest,
