@@ -550,7 +550,7 @@ def container_end(name: str, found: Mapping[str, Any] | None) -> str:
         return f"the container {name} of its node is paused"
     memory = ", killed for want of memory" if state.get("OOMKilled") else ""
     why = f", {state['Error']}" if state.get("Error") else ""
-    how = f"{state['Status']} since {state['FinishedAt']}, with code {state['ExitCode']}"
+    how = f"{state['Status']} since {state['FinishedAt'].partition('.')[0].removesuffix('Z')} UTC, with code {state['ExitCode']}"
     return f"the container {name} of its node is {how}{memory}{why}"
 
 

@@ -268,8 +268,8 @@ def test_where_the_canary_cannot_be_placed_every_proof_says_why(proofs: tuple[pr
         ({"Status": "restarting"}, ""),
         ({"Status": "paused"}, "is paused"),
         (
-            {"Status": "exited", "FinishedAt": "2026-11-22T07:40:12Z", "ExitCode": 137, "OOMKilled": True},
-            "is exited since 2026-11-22T07:40:12Z, with code 137, killed for want of memory",
+            {"Status": "exited", "FinishedAt": "2026-11-22T07:40:12.093197465Z", "ExitCode": 137, "OOMKilled": True},
+            "is exited since 2026-11-22T07:40:12 UTC, with code 137, killed for want of memory",
         ),
         (
             {"Status": "exited", "FinishedAt": "2026-11-22T07:40:12Z", "ExitCode": 1, "Error": "no space left"},
