@@ -175,6 +175,14 @@ def test_what_a_component_reaches_of_its_node_is_told_and_not_judged(recorded: R
     ) in [item.what for item in verdict.evidence]
 
 
+def test_what_components_reach_of_their_node_was_seen_to_be_as_the_policies_say(recorded: Recorded) -> None:
+    rows = recorded("network")["node"]
+    assert {(row["from"], row["port"]) for row in rows} == {
+        (name, port) for name in recorded("network")["components"] for port in (8443, network.KUBELET)
+    }
+    assert {(row["control"], row["found"][0], row["derived"]) for row in rows} == {("reached", "denied", "denied")}
+
+
 def test_what_a_node_serves_by_itself() -> None:
     parts = [{"ports": [{"port": 8443}], "endpoints": [{"addresses": ["192.0.2.1"]}]}]
     kube: Any = SimpleNamespace(find=lambda kind, namespace, selector: parts)
