@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ STRANGE_HOST = "no-such-host.seatrial.test"
 ECHO_PORT = 8080
 ECHO_SECONDS = 30.0
 TOKEN = "Bearer seatrial.echo/+=~token"
+REQUEST_ID = "X-Request-ID"
 LOG_LINES = 20_000
 """What a controller that logs each access writes in some minutes: an error must not be crowded out by them."""
 
@@ -289,7 +292,8 @@ def observe_passage(world: World) -> dict[str, Any]:
 
     Returns:
         ``identity`` (path, status, data, wanted), ``exchanges`` (see :class:`exchanges.Sender`), ``header`` (sent, what an echo
-        behind a copy of the Ingress got; None where that could not be tried, with ``why``).
+        behind a copy of the Ingress got; None where that could not be tried, with ``why``; ``host`` and ``request_id`` as sent,
+        ``headers``: all that the echo got, in lower case, None where it does not tell), ``controller`` (of the Ingress's class).
     """
     app = world.app
     assert app.ingress is not None, "applies_when: ingress"
@@ -299,7 +303,9 @@ def observe_passage(world: World) -> dict[str, Any]:
     with users.at_edge(world) as http:
         for path, wanted in app.ingress.identity.items():
             identity.append({"path": path, "wanted": dict(wanted), **_identify(http, path)})
-    seen: dict[str, Any] = {"identity": identity, "exchanges": found, "header": None, "why": ""}
+    classes = {item["metadata"]["name"]: item["spec"].get("controller") for item in world.kube.find("IngressClass")}
+    controller = classes.get(world.cluster.ingress_class) or ""
+    seen: dict[str, Any] = {"identity": identity, "exchanges": found, "header": None, "why": "", "controller": controller}
     try:
         seen["header"] = _echoed(world)
     except SeatrialError as error:
@@ -316,7 +322,7 @@ def _identify(http: httpx.Client, path: str) -> dict[str, Any]:
 
 
 def _echoed(world: World) -> dict[str, Any]:
-    """What an agnhost behind a copy of the application's Ingress says it got: ``sent`` and ``got``."""
+    """What an agnhost behind a copy of the application's Ingress says it got; see :func:`observe_passage`."""
     kube, app, cluster = world.kube, world.app, world.cluster
     original = next(iter(kube.find("Ingress", app.namespace, live.selector(app))), None)
     if original is None:
@@ -330,9 +336,24 @@ def _echoed(world: World) -> dict[str, Any]:
                 if answer.status_code == 200 or time.monotonic() > deadline:
                     break
                 time.sleep(0.2)  # a controller does not say when it has taken an Ingress over
+            identity = marker(world.run_id, "request")
+            everything = http.get("/header", headers={REQUEST_ID: identity})
     if answer.status_code != 200:
         raise ClusterError(f"the copy of the Ingress answered {answer.status_code} for {ECHO_SECONDS:.0f} s")
-    return {"sent": TOKEN, "got": answer.text.strip()}
+    headers = parse_headers(everything.text)
+    return {"sent": TOKEN, "got": answer.text.strip(), "host": host, "request_id": identity, "headers": headers}
+
+
+def parse_headers(text: str) -> dict[str, str] | None:
+    """What agnhost says of all headers: names in lower case -> values, joined by commas; None where it does not say.
+
+    Host is none of them: Go's server keeps it apart (net/http, Request.Header).
+    """
+    try:
+        found = json.loads(text)
+        return {str(name).lower(): ", ".join(values) for name, values in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        return None
 
 
 @contextmanager
@@ -408,7 +429,43 @@ def judge_passage(seen: Mapping[str, Any]) -> Verdict:
     evidence = [
         Evidence(f"{item['what']}{exchanges.BY[item['by']]}: {item['status']} {item['type']}") for item in seen["exchanges"]
     ]
+    if seen["header"] is not None:
+        more, told = _told_faults(seen["header"], seen["controller"])
+        faults += more
+        evidence.append(told)
     return judge(len(seen["identity"]) + len(seen["exchanges"]) + 1, "requests", faults, unknown=unknown, evidence=evidence)
+
+
+def _told_faults(header: Mapping[str, Any], controller: str) -> tuple[list[Fault], Evidence]:
+    """What the edge has to tell those behind it of the client, where it is one of the controllers that do.
+
+    ingress-nginx: docs/user-guide/nginx-configuration/configmap.md (use-forwarded-headers, generate-request-id). traefik: entry
+    points, "Forwarded Headers"; it passes a client's request id like any header. Neither trusts what a client says of itself.
+    """
+    got = header["headers"]
+    if got is None or controller not in ANNOTATIONS:
+        return [], Evidence(f"which headers {controller or 'the ingress controller'} adds was not judged", data=got)
+    wanted = {"X-Forwarded-Host": header["host"], "X-Forwarded-Proto": "http", REQUEST_ID: header["request_id"]}
+    found = {name: got.get(name.lower(), "") for name in wanted}
+    faults = [
+        Fault(f"{name} header", f"{found[name]!r} arrived", f"{value!r}", "Remove what changes it from the Ingress's annotations")
+        for name, value in wanted.items()
+        if found[name] != value
+    ]
+    client = got.get("x-forwarded-for", "")
+    if not _addresses_in(client):
+        mend = "Let the edge say who asks: rate limits and logs need it"
+        faults.append(Fault("X-Forwarded-For header", f"{client!r} arrived", "the client's address", mend))
+    told = ", ".join(f"{name}: {value}" for name, value in {**found, "X-Forwarded-For": client}.items())
+    return faults, Evidence(f"behind {controller} there arrived {told}", data=got)
+
+
+def _addresses_in(text: str) -> bool:
+    """Whether a list of addresses is one."""
+    try:
+        return bool([ipaddress.ip_address(part.strip()) for part in text.split(",")])
+    except ValueError:
+        return False
 
 
 def _has(found: list[Mapping[str, Any]], what: str) -> bool:

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from seatrial.trials import live
-from seatrial.trials.ingress import KINDS_OF_EXCHANGE, _complaints, is_complaint, judge_object, judge_page, judge_passage
+from seatrial.trials.ingress import (
+    KINDS_OF_EXCHANGE,
+    _complaints,
+    is_complaint,
+    judge_object,
+    judge_page,
+    judge_passage,
+    parse_headers,
+)
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -102,6 +110,42 @@ def test_header_that_does_not_pass(recorded: Recorded) -> None:
     seen["header"]["got"] = ""
     assert "Authorization header" in judge_passage(seen).reason
     assert judge_passage({**recorded("ing3"), "header": None, "why": "no room"}).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("x-forwarded-host", "10.0.0.1", "X-Forwarded-Host header: found '10.0.0.1' arrived"),
+        ("x-forwarded-proto", "https", "X-Forwarded-Proto header: found 'https' arrived, wanted 'http'"),
+        ("x-request-id", None, "X-Request-ID header: found '' arrived"),
+        ("x-forwarded-for", None, "X-Forwarded-For header: found '' arrived, wanted the client's address"),
+        ("x-forwarded-for", "unknown", "X-Forwarded-For header: found 'unknown' arrived"),
+    ],
+)
+def test_what_the_edge_tells_of_the_client_is_held_to_what_its_controller_promises(
+    recorded: Recorded, name: str, value: str | None, words: str
+) -> None:
+    seen = recorded("ing3")
+    assert any("X-Forwarded-Proto: http" in item.what for item in judge_passage(seen).evidence)
+    seen["header"]["headers"][name] = value
+    seen["header"]["headers"] = {key: text for key, text in seen["header"]["headers"].items() if text is not None}
+    verdict = judge_passage(seen)
+    assert verdict.outcome is Outcome.FAILED
+    assert words in verdict.reason
+    for unjudged in ({**seen, "controller": "example.com/other"}, {**seen, "header": {**seen["header"], "headers": None}}):
+        verdict = judge_passage(unjudged)
+        assert verdict.outcome is Outcome.PASSED
+        assert "was not judged" in verdict.evidence[-1].what
+
+
+def test_what_the_echo_says_of_all_headers_is_read() -> None:
+    assert parse_headers('{"X-Forwarded-For":["10.0.0.1","10.0.0.2"],"Accept":["*/*"]}') == {
+        "x-forwarded-for": "10.0.0.1, 10.0.0.2",
+        "accept": "*/*",
+    }
+    assert parse_headers("404 page not found") is None
+    assert parse_headers("[]") is None
+    assert parse_headers('{"a": 1}') is None
 
 
 def test_an_error_page_of_the_edge_is_not_the_backends(recorded: Recorded) -> None:
