@@ -72,7 +72,7 @@ def observe_readiness(world: World) -> dict[str, Any]:
         On the node's clock, in seconds since the client began: ``asked`` (each request: began, ended, error), ``broke`` (why the
         client stopped by itself), ``marks`` (``frozen``, ``gone`` from the slice, ``thaw``, ``back`` in the slice, ``called``
         again; None where it did not happen), ``calls`` (pod -> requests of the client that went to it, by
-        time: ``before``, ``leaving``, ``out``, ``after``).
+        time: ``before``, ``leaving``, ``out``, ``after``), ``ended`` (pods whose process ended: what they got then is not known).
     """
     kube, app, cluster = world.kube, world.app, world.cluster
     name = next(iter(app.having("backend")))
@@ -98,7 +98,7 @@ def observe_readiness(world: World) -> dict[str, Any]:
         with EndlessClient(kube, sources["client"], f"http://{host}:{port}{health.ready}") as client:
             seen |= _disturbed(world, service, victim, client, looks, limits)
         seen |= {"asked": [[request.began, request.ended, request.error] for request in client.requests()]}
-        seen |= {"broke": client.broke, "calls": looks.calls}
+        seen |= {"broke": client.broke, "calls": looks.calls, "ended": sorted(looks.ended)}
     after = kube.read("Pod", victim["metadata"]["name"], app.namespace)
     seen["restarts"] = [live.restarts(victim), live.restarts(after) if after else None]
     return _since_began(seen)
@@ -156,6 +156,7 @@ class _Looks:
         address, port: the client's address, and the port of the pods that it calls.
         at: when was looked last, by the node's clock.
         calls: pod -> how many connections of the client's were first seen in each time.
+        ended: pods whose process ended, so that no more is seen of them.
     """
 
     cluster: Cluster
@@ -164,6 +165,7 @@ class _Looks:
     port: int
     at: float = 0.0
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
     _known: dict[str, set[int]] = field(default_factory=dict)
 
     def take(self, time_: str) -> None:
@@ -177,7 +179,10 @@ class _Looks:
         self.at, sockets = parse_look(done.stdout)
         for pod, pid in self.pids.items():
             if pid not in sockets:
-                raise ClusterError(f"the sockets of {pod} on the node cannot be read: {done.output.strip()[:200]}")
+                if pod not in self.calls:
+                    raise ClusterError(f"the sockets of {pod} on the node cannot be read: {done.output.strip()[:200]}")
+                self.ended.add(pod)
+                continue
             theirs = {port for address, port in callers.ends(sockets[pid], self.port) if address == self.address}
             counted = self.calls.setdefault(pod, dict.fromkeys(("before", "leaving", "out", "after"), 0))
             counted[time_] += len(theirs - self._known.setdefault(pod, set()))
@@ -188,7 +193,7 @@ class _Looks:
         deadline = time.monotonic() + callers.CALLED_SECONDS
         while True:
             self.take(time_)
-            if self.calls[pod][time_] or time.monotonic() > deadline:
+            if self.calls[pod][time_] or pod in self.ended or time.monotonic() > deadline:
                 return bool(self.calls[pod][time_])
             time.sleep(callers.LOOK_SECONDS)
 
@@ -306,6 +311,8 @@ def _control(seen: Mapping[str, Any], pod: str, before: Sequence[Request]) -> li
     if not before or _failed(before):
         first = f", the first: {_failed(before)[0].error}" if before else ""
         unknown.append(f"{len(_failed(before))} of {len(before)} requests failed before anything was frozen{first}")
+    if seen["victim"] in seen["ended"]:
+        unknown.append(f"the process of {pod} ended while it was watched, so that it is not known what was sent to it then")
     if not seen["calls"][seen["victim"]]["before"]:
         why = "its Service keeps a client with one pod" if seen["sticky"] else "no connection of the client's was seen in it"
         unknown.append(f"{pod} was not called before it was frozen ({why}), so that nothing is told by its not being called")
@@ -349,7 +356,7 @@ def _returned(
         mend = "Let readiness wait until it can serve"
         faults.append(Fault(f"Service of {seen['component']}", found, "all served", mend))
     if seen["marks"]["called"] is None:
-        if seen["sticky"] or len(after) < LEAST_AFTER:
+        if seen["sticky"] or seen["victim"] in seen["ended"] or len(after) < LEAST_AFTER:
             unknown.append(f"{pod} is an endpoint again and was not called, by a client that asked {len(after)} times")
         else:
             found = f"none of {len(after)} requests sent to it although it is an endpoint again"

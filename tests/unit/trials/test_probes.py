@@ -39,6 +39,7 @@ def seen(**change: Any) -> dict[str, Any]:
         "restarts": [0, 0],
         "asked": sorted(asked),
         "broke": "",
+        "ended": [],
         "marks": {"frozen": 1.0, "gone": 11.0, "thaw": 17.0, "back": 18.0, "called": 19.0},
         "calls": {OTHER: calls, VICTIM: {"before": 5, "leaving": 4, "out": 0, "after": 6}},
         **change,
@@ -114,7 +115,8 @@ def test_a_pod_that_is_an_endpoint_again_and_is_sent_nothing_is_a_fault() -> Non
     few = judge_readiness(seen(**uncalled))
     assert few.outcome is Outcome.INCONCLUSIVE, "20 requests might all have gone elsewhere"
     assert "was not called, by a client that asked 20 times" in few.reason
-    assert judge_readiness(seen(asked=seen()["asked"] + more, sticky=True, **uncalled)).outcome is Outcome.INCONCLUSIVE
+    for why in ({"sticky": True}, {"ended": [VICTIM]}):
+        assert judge_readiness(seen(asked=seen()["asked"] + more, **why, **uncalled)).outcome is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,7 @@ def test_a_pod_that_is_an_endpoint_again_and_is_sent_nothing_is_a_fault() -> Non
         ({"asked": failing(0.5)}, "1 of 10 requests failed before anything was frozen, the first: refused"),
         ({"asked": seen()["asked"][:150]}, "the client made 18 of 200 requests"),
         ({"broke": "the connection broke off"}, "the client stopped by itself: the connection broke off"),
+        ({"ended": [VICTIM]}, "the process of Pod api-1 ended while it was watched"),
         ({"calls": calls(before=0)}, "no connection of the client's was seen in it"),
         ({"calls": calls(before=0), "sticky": True}, "its Service keeps a client with one pod"),
         ({"restarts": [0, 1], "frozen": 40.0}, "longer than its liveness probe allows (23 s)"),
@@ -198,6 +201,13 @@ def test_connections_count_for_the_time_in_which_they_are_first_seen() -> None:
     assert seen_.at == 3.0
     assert seen_.calls[OTHER] == {"before": 1, "leaving": 0, "out": 1, "after": 0}
     assert seen_.calls[VICTIM] == {"before": 1, "leaving": 0, "out": 0, "after": 1}
+
+
+def test_a_process_that_ends_is_told_and_the_others_are_still_looked_at() -> None:
+    seen_ = looks(look(1.0, p7=[1], p8=[2]), look(2.0, p7=[1, 3]))
+    seen_.take("before")
+    seen_.take("out")
+    assert (seen_.ended, seen_.calls[OTHER]["out"], seen_.calls[VICTIM]["out"]) == ({VICTIM}, 1, 0)
 
 
 def test_a_pod_is_looked_at_until_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
