@@ -19,7 +19,7 @@ import httpx
 from seatrial.app import COMPONENT, App
 from seatrial.chart import workloads
 from seatrial.chart.render import Rendered
-from seatrial.errors import SeatrialError
+from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
 from seatrial.trials.probe_pod import Source
@@ -129,13 +129,13 @@ def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object], limit: 
             "answer": None,
         }
         try:
-            source = attach_sources(world)[route.source]
+            source = source_in(world, route.source)
             edge |= probe_pod.reach(kube, source, [(edge["host"], port)])[0].__dict__
             health = app.components[route.target].health
             if health is not None:
                 asked = probe_pod.fetch(kube, source, [f"http://{edge['host']}:{port}{health.live}"])
                 edge["answer"] = probe_pod.ask_slow_again(kube, source, asked, limit)[0].as_data()
-        except (SeatrialError, KeyError) as error:
+        except SeatrialError as error:
             edge |= {"outcome": probe_pod.UNKNOWN, "how": str(error)}
         edges.append(edge)
     return edges
@@ -160,6 +160,18 @@ def attach_sources(world: World) -> dict[str, Source]:
         found = {name: source for name, source in zip(app.components, pool.map(one, app.components), strict=True) if source}
         _attached.update({(world.run_id, name): source for name, source in found.items()})
     return found
+
+
+def source_in(world: World, component: str) -> Source:
+    """The one of :func:`attach_sources` in a component.
+
+    Raises:
+        ClusterError: it has no ready pod.
+    """
+    source = attach_sources(world).get(component)
+    if source is None:
+        raise ClusterError(f"component {component} has no ready pod to ask from")
+    return source
 
 
 # M2-SVC-01

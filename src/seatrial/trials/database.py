@@ -12,7 +12,7 @@ from seatrial.chart.workloads import quantity
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
-from seatrial.trials.answers import attach_sources
+from seatrial.trials.answers import source_in
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -214,9 +214,9 @@ def _sessions(world: World, kube: Kube, database: Database, service: Object | No
         try:
             assert service is not None and app.data is not None
             port = live.service_port(service, app.components[app.data.component].service_port)
-            source = attach_sources(world)[caller]
+            source = source_in(world, caller)
             entry |= probe_pod.reach(kube, source, [(service["metadata"]["name"], port)])[0].__dict__
-        except (SeatrialError, KeyError, AssertionError) as error:
+        except (SeatrialError, AssertionError) as error:
             entry |= {"outcome": probe_pod.UNKNOWN, "how": str(error) or "the database has no Service"}
         found.append(entry)
     return found

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from seatrial.trials import answers
 from seatrial.trials.answers import (
     UNKNOWN_PATH,
+    edge_faults,
     judge_backend_service,
     judge_endpoints,
     judge_frontend_service,
@@ -188,3 +190,14 @@ def test_ready_system(recorded: Recorded) -> None:
     seen = ready_system(recorded)
     seen["answers"]["edges"][0]["outcome"] = "unknown"
     assert judge_ready_system(seen).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_caller_without_a_ready_pod_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    route = SimpleNamespace(source="web", target="api", protocol="TCP")
+    part = SimpleNamespace(health=None, service_port=None)
+    world: Any = SimpleNamespace(app=SimpleNamespace(routes=[route], components={"web": part, "api": part}, namespace="shop"))
+    service = {"metadata": {"name": "shop-api"}, "spec": {"ports": [{"port": 80}]}}
+    monkeypatch.setattr(answers, "attach_sources", lambda world: {})
+    kube: Any = None
+    (edge,) = answers._ask_edges(world, kube, {"api": service}, 1.0)
+    assert edge_faults(edge, 1.0) == ([], ["web pod to shop-api:80: component web has no ready pod to ask from."])
