@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -231,3 +235,70 @@ def test_times_count_from_the_first_request() -> None:
     assert found["asked"] == [[0.0, 0.1, ""], [2.5, 2.6, "refused"]]
     assert found["marks"] == {"frozen": 1.0, "gone": None}
     assert probes._since_began({"asked": [], "marks": {"frozen": 106.0}})["marks"] == {"frozen": 0.0}
+
+
+# what is done
+
+
+class _Steps:
+    """Stands for client, looks and watches, and keeps what was asked of them in turn."""
+
+    def __init__(self, *, leaves: bool = True, returns: bool = True) -> None:
+        self.at = 0.0
+        self.steps: list[str] = []
+        self._endpoint = {False: leaves, True: returns}
+
+    def wait(self, enough: Any, timeout: float) -> bool:
+        self.steps.append("wait")
+        return True
+
+    def take(self, time_: str) -> None:
+        self.at += 1.0
+        self.steps.append(time_)
+
+    def until_called(self, pod: str, time_: str) -> bool:
+        self.take(f"{time_} called")
+        return True
+
+    def await_endpoint(self, *_: Any, present: bool, timeout: float) -> bool:
+        return self._endpoint[present]
+
+    @contextmanager
+    def frozen(self, *_: Any) -> Iterator[float]:
+        self.steps.append("STOP")
+        yield time.monotonic()
+        self.steps.append("CONT")
+
+
+@pytest.mark.parametrize(
+    ("given", "steps", "found"),
+    [
+        (
+            {},
+            ["wait", "before called", "STOP", "leaving", "wait", "leaving", "wait", "out", "CONT", "after", "after called"],
+            {"frozen": 1.0, "gone": 2.0, "thaw": 4.0, "back": 5.0, "called": 6.0},
+        ),
+        (
+            {"leaves": False},
+            ["wait", "before called", "STOP", "leaving", "CONT", "after", "after called"],
+            {"frozen": 1.0, "gone": None, "thaw": 2.0, "back": 3.0, "called": 4.0},
+        ),
+        (
+            {"returns": False},
+            ["wait", "before called", "STOP", "leaving", "wait", "leaving", "wait", "out", "CONT"],
+            {"frozen": 1.0, "gone": 2.0, "thaw": 4.0, "back": None, "called": None},
+        ),
+    ],
+)
+def test_one_client_asks_from_before_the_freezing_until_after_the_return(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, bool], steps: list[str], found: dict[str, float | None]
+) -> None:
+    all_: Any = _Steps(**given)
+    monkeypatch.setattr(probes, "frozen", all_.frozen)
+    monkeypatch.setattr(probes, "_await_endpoint", all_.await_endpoint)
+    monkeypatch.setattr("seatrial.trials.live.main_container", lambda *_: "api")
+    world: Any = SimpleNamespace(kube=None, cluster=None, app=SimpleNamespace(having=lambda role: {"api": None}))
+    seen_ = probes._disturbed(world, {}, {"metadata": {"name": VICTIM}}, all_, all_, seen()["limits"])
+    assert all_.steps == steps
+    assert seen_["marks"] == found
+    assert ((seen_["left"] is None), (seen_["back"] is None)) == (found["gone"] is None, found["back"] is None)
