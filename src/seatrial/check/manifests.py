@@ -90,7 +90,7 @@ def read_all(found: Holdings) -> Loose:
     kustomized |= {file for file in held.files if any(file.parent == each.path.parent for each in held.kustomizations)}
     plain = tuple(path for path in held.files if path not in kustomized)
     elsewhere = {(item.kind, item.name): KUSTOMIZED for path in objects if path not in plain for item in objects[path]}
-    return Loose(objects, plain, {**elsewhere, **made_by_hand(found.tree)}, tuple(outcome.notes))
+    return Loose(objects, plain, {**elsewhere, **made_by_hand(found.documents)}, tuple(outcome.notes))
 
 
 def judge_all(

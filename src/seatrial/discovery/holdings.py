@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from seatrial.discovery.charts import CHART, FoundChart, find_charts, read_chart
 from seatrial.discovery.compose import ComposeFile, find_compose
 from seatrial.discovery.dockerfiles import FoundDockerfile, built_in, find_dockerfiles
+from seatrial.discovery.documents import Document, documents
 from seatrial.discovery.installs import with_installs
 from seatrial.discovery.manifests import Manifests, find_manifests
 from seatrial.discovery.pages import PageCall, all_page_calls
@@ -34,6 +35,7 @@ class Holdings:
         dockerfiles: that are judged.
         compose: compose files.
         manifests: objects in files of their own.
+        documents: what tells people and pipelines what to do.
         app: seatrial.yaml, where there is one.
         left: charts, Dockerfiles and manifests that were found and that seatrial.yaml does not name.
     """
@@ -43,6 +45,7 @@ class Holdings:
     dockerfiles: tuple[FoundDockerfile, ...] = ()
     compose: tuple[ComposeFile, ...] = ()
     manifests: Manifests = field(default_factory=Manifests)
+    documents: tuple[Document, ...] = ()
     app: App | None = None
     left: tuple[Path, ...] = ()
 
@@ -72,9 +75,9 @@ def discover(tree: Tree) -> Holdings:
     Raises:
         ConfigError: its seatrial.yaml cannot be used.
     """
-    charts = find_charts(tree)
+    charts, told = find_charts(tree), tuple(documents(tree))
     if SETTINGS not in tree.known:  # which says itself how its chart is installed
-        charts = with_installs(tree, charts)
+        charts = with_installs(tree, charts, told)
     compose = find_compose(tree)
     values = [path for chart in charts for path in (*chart.values, *(file for files in chart.sets for file in files))]
     found = Holdings(
@@ -83,6 +86,7 @@ def discover(tree: Tree) -> Holdings:
         dockerfiles=find_dockerfiles(tree, compose),
         compose=compose,
         manifests=find_manifests(tree, [chart.folder for chart in charts], values),
+        documents=told,
     )
     return _as_written(found) if SETTINGS in tree.known else found
 

@@ -18,20 +18,13 @@ import yaml
 
 from seatrial.chart.yamlstream import StreamError, read, walk
 from seatrial.discovery.charts import FoundChart
-from seatrial.discovery.handmade import documents, set_once
+from seatrial.discovery.documents import Document
 from seatrial.discovery.tree import Tree, text_of
 
 Key = tuple[str, ...]
 
 _COMMAND = re.compile(r"\bhelm3?\s+(?:upgrade|install)\s+(?P<rest>[^\n]*)")
 _CD = re.compile(r"^[ \t]*(?:[-$>]\s*|RUN\s+|run:\s*)?(?:cd|pushd|Set-Location)\s+[\"']?(?P<to>[^\s\"'&;|]+)", re.MULTILINE)
-_CONTINUED = re.compile(r"[ \t]*[\\`^][ \t]*\n[ \t]*")
-_EXPRESSION = re.compile(r"\$\{\{[^{}\n]*\}\}|\$\([^()\n]*\s[^()\n]*\)")
-"""What a pipeline or a shell puts in place of it; it may hold blanks."""
-_ASSIGNED = re.compile(
-    r"^[ \t]*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*[:?]?=\s*(?P<quote>[\"']?)(?P<value>[\w./-]+)(?P=quote)[ \t]*$", re.MULTILINE
-)
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|\((\w+)\)|(\w+))")
 _RELEASE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?\Z")
 _WITH_VALUE = frozenset(
     {
@@ -67,11 +60,11 @@ class Install:
     given: tuple[tuple[Key, Any], ...] = ()
 
 
-def with_installs(tree: Tree, charts: Sequence[FoundChart]) -> tuple[FoundChart, ...]:
+def with_installs(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> tuple[FoundChart, ...]:
     """Charts with what is known of their installation."""
     if not charts:
         return ()
-    told = [*_by_helm(tree, charts), *_by_argo(tree, charts)]
+    told = [*_by_helm(tree, charts, documents), *_by_argo(tree, charts)]
     foreign = {file for each in told if each.folder is None for file in each.values}
     return tuple(_known(chart, [each for each in told if each.folder == chart.folder], foreign) for chart in charts)
 
@@ -105,19 +98,18 @@ def _known(chart: FoundChart, told: Sequence[Install], foreign: Iterable[Path]) 
 # what people type
 
 
-def _by_helm(tree: Tree, charts: Sequence[FoundChart]) -> Iterator[Install]:
+def _by_helm(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> Iterator[Install]:
     """Every ``helm install`` and ``helm upgrade`` of the documents, scripts and pipelines."""
-    for name, text in documents(tree):
-        if "helm" in text:
-            yield from _commands(text, PurePosixPath(name).parent, tree, charts)
+    for document in documents:
+        if "helm" in document.text:
+            yield from _commands(document, tree, charts)
 
 
-def _commands(text: str, folder: PurePosixPath, tree: Tree, charts: Sequence[FoundChart]) -> Iterator[Install]:
-    joined = _EXPRESSION.sub("$X", _CONTINUED.sub(" ", text))
-    variables = set_once(_ASSIGNED, joined)
+def _commands(document: Document, tree: Tree, charts: Sequence[FoundChart]) -> Iterator[Install]:
+    folder, joined = PurePosixPath(document.name).parent, document.joined
     moves = [(match.start(), match["to"]) for match in _CD.finditer(joined)]
     for match in _COMMAND.finditer(joined):
-        words = _words(_filled_in(match["rest"].partition("`")[0], variables))
+        words = _words(document.filled_in(match["rest"].partition("`")[0]))
         names, options = _parsed(words)
         if len(names) < 2:
             continue
@@ -135,10 +127,6 @@ def _commands(text: str, folder: PurePosixPath, tree: Tree, charts: Sequence[Fou
             tuple(found for file in values if (found := _file(file, base, tree)) is not None),
             tuple(given),
         )
-
-
-def _filled_in(text: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2] or match[3], match[0]), text)
 
 
 def _words(text: str) -> list[str]:

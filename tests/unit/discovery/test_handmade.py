@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from seatrial.discovery.documents import documents
 from seatrial.discovery.handmade import made_by_hand
 from seatrial.discovery.tree import Tree
 
@@ -21,6 +22,9 @@ from seatrial.discovery.tree import Tree
         ("kubectl create secret -n $NAMESPACE generic db-login\n", {("Secret", "db-login")}),
         ("kubectl create serviceaccount --namespace ${NS} runner\n", {("ServiceAccount", "runner")}),
         ('export SA="runner"\nkubectl create sa --namespace $NS $SA\n', {("ServiceAccount", "runner")}),
+        ("sa := runner\nkubectl create sa --namespace=$(NS) $(sa)\n", {("ServiceAccount", "runner")}),
+        ("SA=my_account\nkubectl create sa $SA\n", set()),
+        ("kubectl create sa -n ${{ env.NAMESPACE }} runner\n", {("ServiceAccount", "runner")}),
         ("SA=one\nSA=two\nkubectl create sa $SA\n", set()),
         ("for i in a b; do oc create cm scripts-${i} -n ${NS}; done\n", {("ConfigMap", "scripts-*")}),
         ("Secrets are created by the chart; see secret.yaml.\n", set()),
@@ -28,16 +32,18 @@ from seatrial.discovery.tree import Tree
     ],
 )
 def test_what_a_document_says_how_to_make(text: str, made: set[tuple[str, str]], tree: Callable[..., Tree]) -> None:
-    found = made_by_hand(tree({"README.md": text, "main.go": "create secret generic not-read\n"}))
+    found = made_by_hand(documents(tree({"README.md": text, "main.go": "create secret generic not-read\n"})))
     assert found.keys() == made
     assert all(why == "made beforehand, as README.md says" for why in found.values())
 
 
 def test_a_long_line_takes_no_time(tree: Callable[..., Tree]) -> None:
-    assert made_by_hand(tree({"a.md": "create " + "-a " * 50_000 + "x"})) == {}
+    assert made_by_hand(documents(tree({"a.md": "create " + "-a " * 50_000 + "x"}))) == {}
 
 
 def test_workflows_are_read_and_manifests_are_not(tree: Callable[..., Tree]) -> None:
     step = "run: kubectl create secret generic {name} --from-env-file=.env\n"
-    made = made_by_hand(tree({".github/workflows/a.yml": step.format(name="one"), "k8s/a.yaml": step.format(name="two")}))
+    made = made_by_hand(
+        documents(tree({".github/workflows/a.yml": step.format(name="one"), "k8s/a.yaml": step.format(name="two")}))
+    )
     assert made == {("Secret", "one"): "made beforehand, as .github/workflows/a.yml says"}
