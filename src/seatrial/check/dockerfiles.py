@@ -266,6 +266,7 @@ def _copies(kitchen: Kitchen) -> Iterator[Finding]:
     context = kitchen.found.context
     for stage in kitchen.file.stages:
         for each in stage.all("COPY") + stage.all("ADD"):
+            yield from _all_ignored(kitchen, each)
             for source in copied(each, kitchen.file.args):
                 if source == "." or set(source) & set("*?[$"):
                     continue
@@ -279,6 +280,22 @@ def _copies(kitchen: Kitchen) -> Iterator[Finding]:
                     mend = "Take the line out, and give it at run time from a Secret." if _is_secret_name(source) else ""
                     what = f"it copies {source}, which {ignore} keeps out of the context"
                     yield COPY_IGNORED.at(place, kitchen.subject, what, mend=mend)
+
+
+def _all_ignored(kitchen: Kitchen, instruction: Instruction) -> Iterator[Finding]:
+    """Patterns that take nothing, because the ignore file keeps out every file that they are for."""
+    sources = copied(instruction, kitchen.file.args)
+    if not all(set(source) & set("*?[") and not set(source) & set("$") for source in sources):
+        return  # with a plain source beside it, a pattern may be there for what is optional
+    start = kitchen.tree.name(kitchen.found.context)
+    prefix = "" if start == "." else f"{start}/"
+    inside = [name[len(prefix) :] for name in kitchen.tree.own if name.startswith(prefix)]
+    wanted = [name for name in inside if kitchen.takes(instruction, name) and not _is_secret_name(name)]
+    if wanted and all(kitchen.ignore.ignores(name) for name in wanted):
+        ignore = kitchen.tree.name(kitchen.found.ignore or kitchen.found.context)
+        what = f"it copies {' and '.join(sources)}, of which {ignore} leaves nothing in the context: not {wanted[0]}, for one"
+        lacking = "The build stops there, or at the first step that needs what was to be copied."
+        yield COPY_IGNORED.at(kitchen.at(instruction), kitchen.subject, what, consequence=lacking)
 
 
 def _missing(kitchen: Kitchen, place: Place, source: str, where: str) -> Finding:

@@ -31,6 +31,10 @@ _ASKED = (
     re.compile(r"^\s*server\s+(?P<host>[a-z][\w.-]*):(?P<port>\d{2,5})\b", re.MULTILINE),
 )  # fmt: skip
 """Programs and nginx's upstreams, whose argument is certainly a host."""
+_LISTENER = re.compile(
+    r"(?:^|[\s,])(?!\w*(?:EXTERNAL|OUTSIDE|PUBLIC|HOST|LOCAL))[A-Z][A-Z0-9_]*://(?P<host>[^\s,:/]+):(?P<port>\d{2,5})\b"
+)
+"""What a Kafka broker tells its clients in the cluster to call; the names of other listeners say who they are for."""
 _NAMED_HERE = re.compile(r"^\s*upstream\s+([\w.-]+)\s*\{", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?:#|//|;).*$", re.MULTILINE)
 _HOLDS_HOST = re.compile(r"[A-Z0-9]_?HOST(?:NAME|S)?$")
@@ -68,6 +72,8 @@ def in_variable(name: str, value: str) -> list[Address]:
     if _NOT_CALLED.search(upper):
         return []
     found = [*_urls(value), *_cluster_names(value)]
+    if upper.endswith("ADVERTISED_LISTENERS"):
+        found += [each for match in _LISTENER.finditer(value) for each in _make(match["host"], match["port"], certain=True)]
     if not found:
         bare = _HOLDS_HOST.search(upper) is not None
         found = [each for part in value.split(",") for each in _bare(part.strip(), bare, bool(_HOLDS_ADDRESS.search(upper)))]

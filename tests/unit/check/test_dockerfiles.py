@@ -265,3 +265,20 @@ def test_the_exposed_port_is_the_one_that_the_program_takes(lines: str, told: st
     text = f'FROM python:3.13-slim\nLABEL licenses="Apache-2.0"\nUSER 1001\nHEALTHCHECK CMD ["true"]\n{lines}\n'
     line = next((number for number, each in enumerate(text.splitlines(), 1) if each.startswith("EXPOSE")), 0)
     assert said({"Dockerfile": text}) == ([f"Dockerfile:{line} D-EXPOSE {told}"] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("copy", "ignored", "told"),
+    [
+        ("package*.json ./", "package*.json\n", True),
+        ("package*.json ./", "*.json\n!package-lock.json\n", False),
+        ("src/*.js ./", "src\n", True),
+        ("src/*.js ./", "src\n!src/a.js\n", False),
+        ("*.lock ./", "*.lock\n", False),  # there is none
+        (".env* ./", ".env\n", False),  # so that it may be copied where somebody has one
+    ],
+)
+def test_a_pattern_of_which_nothing_is_left(copy: str, ignored: str, told: bool, said: Callable[..., list[str]]):
+    text = f'FROM node:22.1.0-alpine\nCOPY {copy}\nUSER 1001\nHEALTHCHECK CMD ["true"]\nCMD ["node", "a.js"]\n'
+    found = said({**FILES, "Dockerfile": text, ".dockerignore": ignored, ".env": "TOKEN=abcdefgh12345\n"})
+    assert ["D-COPY-IGNORED" in each and "leaves nothing" in each for each in found] == ([True] if told else [])

@@ -34,6 +34,10 @@ def told(found: object) -> list[str]:
         ("GREETING", "hello", []),
         ("ANY", "api.shop.svc.cluster.local:80", ["api.shop.svc.cluster.local:80"]),
         ("CORS_ORIGINS", "http://web", []),
+        ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://broker:9092,PLAINTEXT_HOST://desk:29092", ["broker:9092"]),
+        ("KAFKA_CFG_ADVERTISED_LISTENERS", "EXTERNAL://minikube:30092, SASL_SSL://kafka-0.kafka:9093", ["kafka-0.kafka:9093"]),
+        ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:9092,INSIDE://$(POD_NAME).kafka:9092,CONTROLLER://:9093", []),
+        ("KAFKA_LISTENERS", "PLAINTEXT://broker:9092", []),
     ],
 )
 def test_variables(name: str, value: str, wanted: list[str]) -> None:
