@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from seatrial.sabotage.live.cold_start import COLD_START
-from seatrial.sabotage.live.places import APP, BACKEND, BACKEND_BUDGET, BACKEND_SCALER, CHART, HELPERS, INGRESS, POLICIES
+from seatrial.sabotage.live.places import (
+    APP,
+    BACKEND,
+    BACKEND_BUDGET,
+    BACKEND_SCALER,
+    CHART,
+    FRONTEND,
+    HELPERS,
+    INGRESS,
+    POLICIES,
+)
 from seatrial.sabotage.model import Edit, Sabotage
 
 FAULTS: tuple[Sabotage, ...] = (
@@ -54,6 +64,23 @@ FAULTS: tuple[Sabotage, ...] = (
             ),
         ),
         beside=("M2-DEP-01", "M2-QUOTA-01", "M2-SVC-02"),
+    ),
+    Sabotage(
+        name="frontend-may-write",
+        milestone=5,
+        description="The frontend may write to its own file system: who breaks in can leave something there.",
+        criterion="M5-SEC-01",
+        says="a root filesystem that can be written to",
+        edits=(
+            Edit(
+                FRONTEND,
+                '{{- include "todo-app.containerSecurityContext" . | nindent 12 }}',
+                '{{- include "todo-app.containerSecurityContext" . | replace "Filesystem: true" "Filesystem: false" '
+                "| nindent 12 }}",
+            ),
+        ),
+        consequences=("M2-DEP-04",),
+        beside=("M2-DEP-01", "M2-NS-01", "M2-SVC-02"),
     ),
     Sabotage(
         name="http-goes-on-beside-https",

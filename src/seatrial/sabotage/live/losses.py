@@ -7,6 +7,7 @@ from seatrial.sabotage.live.places import (
     BACKEND,
     BACKEND_IMAGE,
     BACKEND_SCALER,
+    CHART,
     DATABASE,
     MODEL_SERVICE,
     POLICIES,
@@ -76,6 +77,23 @@ FAULTS: tuple[Sabotage, ...] = (
         says="Service of model",
         edits=(Edit(MODEL_SERVICE, "targetPort: http", "targetPort: 8003"),),
         beside=("M2-SVC-02", "M2-SVC-03", "M3-INST-01"),
+    ),
+    Sabotage(
+        name="password-in-an-annotation",
+        milestone=2,
+        description="The quota's annotation holds the database's password: whoever may describe objects reads it.",
+        criterion="M2-CFG-02",
+        says="ResourceQuota todo-app / metadata.annotations.example.com/made-with",
+        edits=(
+            Edit(
+                f"{CHART}/resourcequota.yaml",
+                '(list . "quota") | nindent 4 }}\nspec:',
+                '(list . "quota") | nindent 4 }}\n'
+                '  {{- with lookup "v1" "Secret" .Release.Namespace (include "todo-app.secretName" .) }}\n'
+                "  annotations:\n    example.com/made-with: {{ .data.POSTGRES_PASSWORD | quote }}\n  {{- end }}\nspec:",
+            ),
+        ),
+        beside=("M2-CFG-01", "M2-SVC-02", "M3-INST-01"),
     ),
     Sabotage(
         name="port-named-twice",
