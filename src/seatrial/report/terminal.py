@@ -69,9 +69,7 @@ def _unmet(write: Callable[[str], None], states: Sequence[State]) -> None:
             write(f"{state.criterion.id} {says}: {state.why}")
             for item in state.evidence[:MOST_EVIDENCE]:
                 write(f"    {item.what}")
-    expected = [
-        state.criterion.id for state in states if state.expected and state.standing in (Standing.FAILED, Standing.INCONCLUSIVE)
-    ]
+    expected = [state.criterion.id for state in states if state.as_expected]
     if expected:
         write(f"Unmet as expected here: {', '.join(expected)}")
 
