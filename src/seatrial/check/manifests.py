@@ -15,6 +15,7 @@ from seatrial.check.rule import Outcome, Rule
 from seatrial.check.wires import judge_manifests
 from seatrial.discovery.handmade import made_by_hand
 from seatrial.discovery.holdings import Holdings
+from seatrial.discovery.installs import foreign_releases
 from seatrial.discovery.manifests import Key, groups, is_object
 from seatrial.discovery.tree import text_of
 from seatrial.errors import Place
@@ -66,7 +67,7 @@ class Loose:
     Attributes:
         by_file: file -> its objects.
         plain: files that no kustomization has a hand in, in order: what they define is applied as it stands.
-        elsewhere: (kind, name) of what kustomizations make, and of what the documents say how to make -> who says so.
+        elsewhere: (kind, name) of what kustomizations and others' charts make, and documents say how to make -> who says so.
         notes: what could not be read.
     """
 
@@ -90,6 +91,8 @@ def read_all(found: Holdings) -> Loose:
     kustomized |= {file for file in held.files if any(file.parent == each.path.parent for each in held.kustomizations)}
     plain = tuple(path for path in held.files if path not in kustomized)
     elsewhere = {(item.kind, item.name): KUSTOMIZED for path in objects if path not in plain for item in objects[path]}
+    if found.app is None:  # which says itself what there is beforehand
+        elsewhere |= foreign_releases(found.tree, found.charts, found.documents)
     return Loose(objects, plain, {**elsewhere, **made_by_hand(found.documents)}, tuple(outcome.notes))
 
 

@@ -68,7 +68,8 @@ def judge_chart(
     given = replace(
         given, elsewhere=elsewhere, lacking=lacking, services=services, assumed=assumed, tested="\n".join(texts(tested).values())
     )
-    given = replace(given, into=chart.into_with(shown.files) if found.app is None else frozenset({found.app.namespace}))
+    into = chart.into_with(shown.files) if found.app is None else frozenset({found.app.namespace})
+    given = replace(given, into=into, by_helm=chart.by_helm)
     if classes is not None:
         given = replace(given, ingress_classes=classes.ingress, storage_classes=classes.storage)
     others = {item.template for item in given.rendering.objects} - {item.template for item in shown.release.objects}

@@ -60,6 +60,7 @@ class FoundChart:
         into: namespaces that they have Helm install it into, by the values files of it.
         given: what they set on the command line beside such values files, by its keys; None where a variable says what to.
         bare: they install it without any values but its own.
+        by_helm: Helm installs it, or nobody says who does; else Argo CD alone, which keeps no release in the cluster.
     """
 
     folder: Path
@@ -77,6 +78,7 @@ class FoundChart:
     into: Mapping[tuple[Path, ...], frozenset[str]] = field(default_factory=dict)
     given: Mapping[tuple[Path, ...], Mapping[tuple[str, ...], Any]] = field(default_factory=dict)
     bare: bool = False
+    by_helm: bool = True
 
     @property
     def missing(self) -> tuple[Dependency, ...]:

@@ -50,6 +50,7 @@ class Install:
         by_helm: Helm is told so, which keeps its release in that namespace.
         values: values files, in order.
         given: values that are set beside them, each with what it is set to; None where that is known only then.
+        foreign: it is a chart of somebody else's repository.
     """
 
     folder: Path | None
@@ -58,6 +59,21 @@ class Install:
     by_helm: bool
     values: tuple[Path, ...] = ()
     given: tuple[tuple[Key, Any], ...] = ()
+    foreign: bool = False
+
+
+def foreign_releases(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> Mapping[tuple[str, str], str]:
+    """(kind, name) of the Services that charts of other repositories make under the names of their releases -> who says so.
+
+    A name that ends with ``*`` is the beginning of one.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for document in documents:
+        for each in _commands(document, tree, charts) if "helm" in document.text else ():
+            if each.foreign and each.release:
+                told = f"made by the release {each.release} of another chart, as {document.name} says"
+                found |= {("Service", each.release): told, ("Service", f"{each.release}-*"): told}
+    return found
 
 
 def with_installs(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> tuple[FoundChart, ...]:
@@ -92,6 +108,7 @@ def _known(chart: FoundChart, told: Sequence[Install], foreign: Iterable[Path]) 
         into=into,
         given=given,
         bare=any(not each.values and not each.given for each in told),
+        by_helm=not told or any(each.by_helm for each in told),
     )
 
 
@@ -126,6 +143,7 @@ def _commands(document: Document, tree: Tree, charts: Sequence[FoundChart]) -> I
             True,
             tuple(found for file in values if (found := _file(file, base, tree)) is not None),
             tuple(given),
+            chart is None and _is_foreign(names[1], tree),
         )
 
 
@@ -194,6 +212,15 @@ def _chart(word: str, places: Sequence[PurePosixPath], tree: Tree, charts: Seque
 def _is_of_a_repository(parts: Sequence[str]) -> bool:
     """Whether it may be ``bitnami/redis``, a chart of a chart repository that was added under a name."""
     return len(parts) == 2
+
+
+def _is_foreign(word: str, tree: Tree) -> bool:
+    """Whether what a command installs is a chart of a chart repository or registry, and no path of this repository."""
+    if "://" in word:
+        return True
+    parts = PurePosixPath(word).parts
+    rooted = word.startswith((".", "/", "~", "$")) or not _is_of_a_repository(parts)
+    return not rooted and not any(name.startswith(f"{parts[0]}/") for name in tree.own)
 
 
 def _file(word: str, places: Sequence[PurePosixPath], tree: Tree) -> Path | None:

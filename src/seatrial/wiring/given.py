@@ -73,6 +73,7 @@ class Given:
         unread: text of manifests that cannot be read and would be applied together with these.
         assumed: namespaces that nobody has written: where a chart is put, whoever installs it decides.
         into: namespaces that Helm is told to install into, as far as somebody says so.
+        by_helm: Helm may install it, not only others that render it.
         lacking: subcharts that could not be had, by name, alias and the name that their values give them.
         ingress_classes, storage_classes: what the cluster has; None where no cluster is known.
     """
@@ -97,6 +98,7 @@ class Given:
     unread: str = ""
     assumed: frozenset[str] = frozenset()
     into: frozenset[str] = frozenset()
+    by_helm: bool = True
     ingress_classes: frozenset[str] | None = None
     storage_classes: frozenset[str] | None = None
 

@@ -7,6 +7,7 @@ import pytest
 
 from seatrial.discovery.charts import FoundChart
 from seatrial.discovery.holdings import discover
+from seatrial.discovery.installs import foreign_releases
 from seatrial.discovery.tree import Tree
 
 CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
@@ -93,6 +94,38 @@ def test_values_for_a_chart_from_elsewhere_are_not_the_charts_own(find: Find):
     assert [file.name for file in find(files).values] == ["proxy-values.yaml", "values-prod.yaml"]
     command = "cd deploy/shop\nhelm upgrade --install proxy ingress-nginx/ingress-nginx -f proxy-values.yaml\n"
     assert [file.name for file in find({**files, "README.md": command}).values] == ["values-prod.yaml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "helm upgrade --install prometheus prometheus-community/kube-prometheus-stack -n shop\n",
+        "- run: helm install prometheus oci://ghcr.io/somebody/charts/stack\n",
+    ],
+)
+def test_releases_of_other_charts_make_services(text: str, tree: Callable[..., Tree]):
+    found = discover(tree({**FILES, ".github/workflows/up.yml": text}))
+    made = foreign_releases(found.tree, found.charts, found.documents)
+    assert set(made) == {("Service", "prometheus"), ("Service", "prometheus-*")}
+    assert "as .github/workflows/up.yml says" in made["Service", "prometheus"]
+
+
+@pytest.mark.parametrize(
+    "text", ["helm install web ./deploy/shop\n", "helm install web deploy/shop\n", "helm install web ../other\n"]
+)
+def test_charts_of_the_repository_are_nobody_elses(text: str, tree: Callable[..., Tree]):
+    found = discover(tree({**FILES, "README.md": text}))
+    assert foreign_releases(found.tree, found.charts, found.documents) == {}
+
+
+def test_who_installs_a_chart(find: Find):
+    argo = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web}\n"
+        "spec: {source: {path: deploy/shop}, destination: {namespace: market}}\n"
+    )
+    assert find({}).by_helm, "nobody says who"
+    assert not find({"argo/web.yaml": argo}).by_helm
+    assert find({"argo/web.yaml": argo, "README.md": "helm install web ./deploy/shop\n"}).by_helm
 
 
 def test_what_is_set_on_the_command_line(find: Find):

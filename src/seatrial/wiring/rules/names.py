@@ -80,14 +80,15 @@ def created(graph: Graph) -> Iterator[Hit]:
     """No chart creates the namespace that it is installed into.
 
     Helm keeps its record of the release in that namespace, which has to be there before. It then refuses to take over an object
-    that it has not made. Who only renders the chart, or lets Argo CD apply it, does not notice.
+    that it has not made. Who only renders the chart, or lets Argo CD apply it, does not notice; where everything that tells of an
+    installation has Argo CD do it, nothing is told.
     """
     first, second = graph.given.rendering, graph.given.second
     always = {item.template for item in second.objects if _is_namespace(item, second.namespace)} if second is not None else set()
     for item in graph.shelf.of_kind("Namespace"):
         own = item.template not in graph.given.beside and "lookup" not in graph.given.templates.get(item.template, "")
-        into = item.name in graph.given.into or (item.template in always and _is_namespace(item, first.namespace))
-        if own and into:
+        everywhere = graph.given.by_helm and item.template in always and _is_namespace(item, first.namespace)
+        if own and (everywhere or item.name in graph.given.into):
             what = f"the chart creates the namespace {item.name}, into which it is installed"
             consequence = "helm install is refused: the namespace is there before, and belongs to no release."
             yield Hit(item, ("metadata", "name"), what, consequence)
