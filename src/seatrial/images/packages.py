@@ -106,7 +106,7 @@ def packages_of(content: Content) -> Holding:
         try:
             for package in _READERS[manager](path, entry.data):
                 found.setdefault((package.manager, package.name, package.version), package)
-        except ValueError:
+        except (ValueError, RecursionError):
             unread.append(path)
     foreign = tuple(path for path in sorted(files) if _RPM.fullmatch(path))
     releases = (files[path].data for path in ("/etc/os-release", "/usr/lib/os-release") if path in files)

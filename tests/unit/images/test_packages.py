@@ -116,6 +116,7 @@ def test_what_cannot_be_read_is_named(docker: Any, member: Any, save_archive: An
         save_archive,
         [
             member("app/node_modules/broken/package.json", b"{"),
+            member("app/node_modules/deep/package.json", b"[" * 100_000),
             member("app/node_modules/list/package.json", b"[]"),
             member("opt/x-1.dist-info/METADATA", b"\xff\xfe"),
             member("var/lib/rpm/rpmdb.sqlite", b"SQLite"),
@@ -123,7 +124,8 @@ def test_what_cannot_be_read_is_named(docker: Any, member: Any, save_archive: An
     )
     assert found.packages == ()
     assert found.unread == (
-        "/app/node_modules/broken/package.json", "/app/node_modules/list/package.json", "/opt/x-1.dist-info/METADATA",
+        "/app/node_modules/broken/package.json", "/app/node_modules/deep/package.json", "/app/node_modules/list/package.json",
+        "/opt/x-1.dist-info/METADATA",
     )  # fmt: skip
     assert found.foreign == ("/var/lib/rpm/rpmdb.sqlite",)
 
