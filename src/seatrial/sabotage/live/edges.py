@@ -78,6 +78,8 @@ FAULTS: tuple[Sabotage, ...] = (
                 '{{- include "todo-app.containerSecurityContext" . | replace "Filesystem: true" "Filesystem: false" '
                 "| nindent 12 }}",
             ),
+            # who explains the scanner's finding has not said that it may be so
+            Edit("seatrial.yaml", "  findings:\n", "  findings:\n    CKV_K8S_22: The frontend keeps its pages on disk.\n"),
         ),
         consequences=("M2-DEP-04",),
         beside=("M2-DEP-01", "M2-NS-01", "M2-SVC-02"),
@@ -146,6 +148,7 @@ FAULTS: tuple[Sabotage, ...] = (
         criterion="M5-SCALE-01",
         says="requests failed",
         edits=COLD_START,
+        consequences=("M4-ING-03",),
         beside=("M2-SVC-02", "M2-SVC-03"),
     ),
     Sabotage(
@@ -156,20 +159,5 @@ FAULTS: tuple[Sabotage, ...] = (
         says="never above its minimum",
         edits=(Edit(BACKEND_SCALER, "maxReplicas: {{ .maxReplicas }}", "maxReplicas: 2"),),
         beside=("M2-SVC-02", "M2-SVC-03"),
-    ),
-    Sabotage(
-        name="changes-are-not-kept",
-        milestone=4,
-        description="A changed todo is given back as if it were stored, and is not: the next look shows the old one.",
-        criterion="M4-APP-03",
-        says="after changing",
-        edits=(
-            Edit(
-                f"{APP}/user_todos.py",
-                ".values(changes).returning(Todo))\n        await self._session.commit()\n",
-                ".values(changes).returning(Todo))\n",
-            ),
-        ),
-        beside=("M2-SVC-02", "M4-APP-01", "M4-APP-07"),
     ),
 )

@@ -196,4 +196,19 @@ FAULTS: tuple[Sabotage, ...] = (
         consequences=("M2-DEP-04",),
         beside=("M2-SVC-02", "M2-SVC-03"),
     ),
+    Sabotage(
+        name="changes-are-not-kept",
+        milestone=4,
+        description="A changed todo is given back as if it were stored, and is not: the next look shows the old one.",
+        criterion="M4-APP-03",
+        says="after changing",
+        edits=(
+            Edit(
+                f"{APP}/user_todos.py",
+                ".values(changes).returning(Todo))\n        await self._session.commit()\n",
+                ".values(changes).returning(Todo))\n",
+            ),
+        ),
+        beside=("M2-SVC-02", "M2-SVC-03", "M4-APP-01"),
+    ),
 )
