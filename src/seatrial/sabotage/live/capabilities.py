@@ -41,7 +41,7 @@ FAULTS: tuple[Sabotage, ...] = (
         milestone=2,
         description="No StorageClass is the default one: claims that name none wait for ever.",
         criterion="M2-CLUSTER-05",
-        says="default StorageClass",
+        says="which volumes need; phase Pending",
         edits=(),
         upsets=(
             Upset(
