@@ -384,21 +384,18 @@ class Load(_Model):
     scales: str
 
 
-class Waiver(_Model):
-    """A criterion that is accepted as unmet for a time, by a named person."""
-
-    criterion: str
-    reason: str = Field(min_length=10)
-    owner: str = Field(min_length=2)
-    expires: datetime.date
-
-
 class Accepted(_Model):
-    """A vulnerability that is lived with for a time, by a named person."""
+    """Something that is lived with for a time, by a named person."""
 
     reason: Reason
     owner: str = Field(min_length=2)
     expires: datetime.date
+
+
+class Waiver(Accepted):
+    """A criterion that is accepted as unmet."""
+
+    criterion: str
 
 
 class Security(_Model):

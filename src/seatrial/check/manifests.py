@@ -91,9 +91,8 @@ def read_all(found: Holdings) -> Loose:
     kustomized |= {file for file in held.files if any(file.parent == each.path.parent for each in held.kustomizations)}
     plain = tuple(path for path in held.files if path not in kustomized)
     elsewhere = {(item.kind, item.name): KUSTOMIZED for path in objects if path not in plain for item in objects[path]}
-    if found.app is None:  # which says itself what there is beforehand
-        elsewhere |= foreign_releases(found.tree, found.charts, found.documents)
-    return Loose(objects, plain, {**elsewhere, **made_by_hand(found.documents)}, tuple(outcome.notes))
+    told = {**elsewhere, **foreign_releases(found.installs), **made_by_hand(found.documents)}
+    return Loose(objects, plain, told, tuple(outcome.notes))
 
 
 def judge_all(

@@ -12,7 +12,7 @@ from seatrial.discovery.charts import CHART, FoundChart, find_charts, read_chart
 from seatrial.discovery.compose import ComposeFile, find_compose
 from seatrial.discovery.dockerfiles import FoundDockerfile, built_in, find_dockerfiles
 from seatrial.discovery.documents import Document, documents
-from seatrial.discovery.installs import with_installs
+from seatrial.discovery.installs import Install, all_installs, with_installs
 from seatrial.discovery.manifests import Manifests, find_manifests
 from seatrial.discovery.pages import PageCall, all_page_calls
 from seatrial.discovery.served import Passed, Routes, all_passed, routes
@@ -36,6 +36,7 @@ class Holdings:
         compose: compose files.
         manifests: objects in files of their own.
         documents: what tells people and pipelines what to do.
+        installs: how they install charts; seatrial.yaml says that itself.
         app: seatrial.yaml, where there is one.
         left: charts, Dockerfiles and manifests that were found and that seatrial.yaml does not name.
     """
@@ -46,6 +47,7 @@ class Holdings:
     compose: tuple[ComposeFile, ...] = ()
     manifests: Manifests = field(default_factory=Manifests)
     documents: tuple[Document, ...] = ()
+    installs: tuple[Install, ...] = ()
     app: App | None = None
     left: tuple[Path, ...] = ()
 
@@ -76,8 +78,8 @@ def discover(tree: Tree) -> Holdings:
         ConfigError: its seatrial.yaml cannot be used.
     """
     charts, told = find_charts(tree), tuple(documents(tree))
-    if SETTINGS not in tree.known:  # which says itself how its chart is installed
-        charts = with_installs(tree, charts, told)
+    installs = () if SETTINGS in tree.known else all_installs(tree, charts, told)
+    charts = with_installs(charts, installs)
     compose = find_compose(tree)
     values = [path for chart in charts for path in (*chart.values, *(file for files in chart.sets for file in files))]
     found = Holdings(
@@ -87,6 +89,7 @@ def discover(tree: Tree) -> Holdings:
         compose=compose,
         manifests=find_manifests(tree, [chart.folder for chart in charts], values),
         documents=told,
+        installs=installs,
     )
     return _as_written(found) if SETTINGS in tree.known else found
 

@@ -51,6 +51,7 @@ class Install:
         values: values files, in order.
         given: values that are set beside them, each with what it is set to; None where that is known only then.
         foreign: it is a chart of somebody else's repository.
+        told_by: the document that says so; empty for Argo CD's own.
     """
 
     folder: Path | None
@@ -60,27 +61,29 @@ class Install:
     values: tuple[Path, ...] = ()
     given: tuple[tuple[Key, Any], ...] = ()
     foreign: bool = False
+    told_by: str = ""
 
 
-def foreign_releases(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> Mapping[tuple[str, str], str]:
+def all_installs(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> tuple[Install, ...]:
+    """Every installation that the repository tells of."""
+    return (*_by_helm(tree, charts, documents), *_by_argo(tree, charts))
+
+
+def foreign_releases(told: Iterable[Install]) -> Mapping[tuple[str, str], str]:
     """(kind, name) of the Services that charts of other repositories make under the names of their releases -> who says so.
 
     A name that ends with ``*`` is the beginning of one.
     """
     found: dict[tuple[str, str], str] = {}
-    for document in documents:
-        for each in _commands(document, tree, charts) if "helm" in document.text else ():
-            if each.foreign and each.release:
-                told = f"made by the release {each.release} of another chart, as {document.name} says"
-                found |= {("Service", each.release): told, ("Service", f"{each.release}-*"): told}
+    for each in told:
+        if each.foreign and each.release:
+            how = f"made by the release {each.release} of another chart, as {each.told_by} says"
+            found |= {("Service", each.release): how, ("Service", f"{each.release}-*"): how}
     return found
 
 
-def with_installs(tree: Tree, charts: Sequence[FoundChart], documents: Iterable[Document]) -> tuple[FoundChart, ...]:
+def with_installs(charts: Sequence[FoundChart], told: Sequence[Install]) -> tuple[FoundChart, ...]:
     """Charts with what is known of their installation."""
-    if not charts:
-        return ()
-    told = [*_by_helm(tree, charts, documents), *_by_argo(tree, charts)]
     foreign = {file for each in told if each.folder is None for file in each.values}
     return tuple(_known(chart, [each for each in told if each.folder == chart.folder], foreign) for chart in charts)
 
@@ -144,6 +147,7 @@ def _commands(document: Document, tree: Tree, charts: Sequence[FoundChart]) -> I
             tuple(found for file in values if (found := _file(file, base, tree)) is not None),
             tuple(given),
             chart is None and _is_foreign(names[1], tree),
+            document.name,
         )
 
 

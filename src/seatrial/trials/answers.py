@@ -25,7 +25,7 @@ from seatrial.trials import live, probe_pod
 from seatrial.trials.probe_pod import Source
 from seatrial.trials.workloads import observe_steady, pod_faults
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 UNKNOWN_PATH = "/seatrial-no-such-path"
 PAUSE_SECONDS = 1.1
@@ -44,7 +44,7 @@ def helper_labels(world: World, rendered: Rendered | None = None) -> dict[str, s
     return {**world.app.labels(), COMPONENT: "test"}
 
 
-@live.once
+@once
 def observe_answers(world: World) -> dict[str, Any]:
     """Every component's Service asked from a helper pod, and every component's dependencies asked from one of its own pods.
 

@@ -12,7 +12,6 @@ from seatrial.app import App
 from seatrial.chart import workloads
 from seatrial.cluster.waiting import pod_ready
 from seatrial.tools.kube import Kube, Object, selector_of
-from seatrial.world import once as once
 
 TEMPLATE_HASH = "pod-template-hash"
 HELPER = "seatrial.dev/helper"

@@ -29,7 +29,7 @@ from seatrial.trials import copies, edge, live, sensitive, settings, users
 from seatrial.trials.database import marker
 from seatrial.trials.sensitive import Sensitive
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 SERVING = ("frontend", "backend")
 AT_ONCE = 4
@@ -68,7 +68,7 @@ _LOOKS: Mapping[str, re.Pattern[str]] = {
 """What credentials look like, whosoever they are."""
 
 
-@live.once
+@once
 def observe_logs(world: World) -> dict[str, Any]:
     """Ask the application something that is unique, then read the log of every container of it, and of each one's former life.
 

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from seatrial import process
-from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 DRY_RUN_SECONDS = 60.0
 _DEPRECATED = re.compile(r"deprecated|unavailable in v\d")
 _KLOG_WARNING = re.compile(r"^W\d{4} ")
 
 
-@live.once
+@once
 def observe_manifests(world: World) -> dict[str, Any]:
     """Every rendered object, hooks included, in a strict server-side dry run.
 

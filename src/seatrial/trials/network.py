@@ -28,7 +28,7 @@ from seatrial.trials import live, matrix, probe_pod
 from seatrial.trials.answers import attach_sources, helper_labels
 from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 ALLOW_ALL = "seatrial-allow-all"
 STRANGER = "stranger"
@@ -54,7 +54,7 @@ Cell = tuple[str, str, int, str]
 AnyCell = TypeVar("AnyCell", bound=Hashable)
 
 
-@live.once
+@once
 def observe_matrix(world: World) -> dict[str, Any]:
     """All sources against all destinations and ports, under control and under the application's policies.
 

@@ -26,7 +26,7 @@ from seatrial.trials import live, network, probe_pod, survival
 from seatrial.trials.answers import attach_sources
 from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 CRITERION = "M4-NP-03"
 DNS_NAMESPACE, DNS_LABELS = "kube-system", "k8s-app=kube-dns"
@@ -50,7 +50,7 @@ Way = dict[str, Any]
 """From, to, port, protocol, model, allowed, how."""
 
 
-@live.once
+@once
 def observe_outward(world: World) -> dict[str, Any]:
     """What each of the application's pods reaches outside of it, under control and under the application's policies.
 

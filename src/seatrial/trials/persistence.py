@@ -20,7 +20,7 @@ from seatrial.trials.database import Database, lost, marker, rows_of
 from seatrial.trials.probe_pod import Source
 from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 ASK_SECONDS = 0.5
 """Between two questions to a health endpoint: HTTP has no watch."""
@@ -30,7 +30,7 @@ GONE_SECONDS = 90.0
 RECORDS = 3
 
 
-@live.once
+@once
 def observe_outage(world: World) -> dict[str, Any]:
     """Take the database's pod away by scaling to 0, ask the backends, bring it back, and compare all rows.
 

@@ -20,7 +20,7 @@ from seatrial.tools.kube import DryRun, Kube, Object
 from seatrial.tools.kubectl import Kubectl
 from seatrial.trials import live, manifests
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 CHECKS = "checks"
 """What is counted: one for each pod, container or ServiceAccount and what is asked of it."""
@@ -57,7 +57,7 @@ done
 is mounted ``ro`` or ``rw``, and where a token lies. A link is not followed: from the node it would lead to the node's files."""
 
 
-@live.once
+@once
 def observe_inside(world: World) -> dict[str, Any]:
     """What holds inside every running container of the namespace, and of those of CONTROL that are given a token; read once.
 

@@ -19,10 +19,10 @@ from seatrial.trials.healing import wait_replaced
 from seatrial.trials.install import beside
 from seatrial.trials.journeys import Visitor
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 
-@live.once
+@once
 def observe_rollback(world: World) -> dict[str, Any]:
     """Write, upgrade, write, delete the database's pod, roll back; then look whether all is as it was and nothing is lost.
 

@@ -308,7 +308,8 @@ def observe_secrets(world: World) -> dict[str, Any]:
         values too short to be looked for), ``asked``.
     """
     kube, app, rendered = world.kube, world.app, world.rendered.objects
-    makers = [item for kind in MAKERS for item in kube.find(kind, app.namespace)]
+    there = {kind: kube.find(kind, app.namespace) for kind in dict.fromkeys((*MAKERS, *ANNOTATED, *DESCRIBED))}
+    makers = [item for kind in MAKERS for item in there[kind]]
     references = [
         (f"{item['kind']} {item['metadata']['name']}", ref)
         for item in makers
@@ -316,12 +317,13 @@ def observe_secrets(world: World) -> dict[str, Any]:
         if ref.kind == "Secret" and "imagePullSecrets" not in ref.path
     ]
     named = {ref.name for _, ref in references} | set(app.chart.secrets)
-    found = [item for item in sensitive.secrets(kube, app.namespace) if item["metadata"]["name"] in named]
-    values = sensitive.of_secrets(world, sensitive.secrets(kube, app.namespace))
-    others = [item for kind in ANNOTATED for item in kube.find(kind, app.namespace) if not _helper(item)]
+    secrets = sensitive.secrets(kube, app.namespace)
+    found = [item for item in secrets if item["metadata"]["name"] in named]
+    values = sensitive.of_secrets(world, secrets)
+    others = [item for kind in ANNOTATED for item in there[kind] if not _helper(item)]
     texts = _texts(makers, others)
     known = {text.text for _, text in texts if any(value.stands_in(text.text) for value in values)}
-    shown = [item for kind in DESCRIBED for item in kube.find(kind, app.namespace) if not _helper(item)]
+    shown = [item for kind in DESCRIBED for item in there[kind] if not _helper(item)]
     every = [(item, where, text) for item in shown for where, text in sensitive.everything(item) if text not in known]
     whole = {(ref.name, None) for _, ref in references if ref.key is None}
     read = {(ref.name, ref.key) for _, ref in references}

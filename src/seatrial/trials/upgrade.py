@@ -21,7 +21,7 @@ from seatrial.tools.kube import Kube, Object
 from seatrial.trials import edge, live, steady, traffic
 from seatrial.trials.install import beside
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 SUFFIX = "-seatrial-2"
 """Of the tag of the second image."""
@@ -30,7 +30,7 @@ ROLLED_SECONDS = 240.0
 LEFT_SECONDS = 90.0
 
 
-@live.once
+@once
 def second_images(world: World) -> dict[str, dict[str, str]]:
     """For each component of ``upgrade.tags`` an image of the same content and another id, in the node: ``tag``, ``id``."""
     app = world.app

@@ -16,9 +16,8 @@ import httpx
 
 from seatrial.app import Auth, Ingress, SignIn
 from seatrial.errors import ClusterError
-from seatrial.trials import live
 from seatrial.trials.database import marker
-from seatrial.world import World
+from seatrial.world import World, once
 
 REQUEST_SECONDS = 15.0
 SIGN_UP_SECONDS = 30.0
@@ -110,7 +109,7 @@ def fill_in(value: Any, known: Mapping[str, str]) -> Any:
 # signing in
 
 
-@live.once
+@once
 def password(world: World) -> str:
     """The password of all users of the run; it never reaches a report."""
     made = secrets.token_urlsafe(12)

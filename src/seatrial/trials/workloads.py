@@ -14,7 +14,7 @@ from seatrial.cluster.waiting import desired, progress
 from seatrial.tools.kube import ApiError, ExecFailed, Kube, Object, UnknownKind
 from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
-from seatrial.world import World
+from seatrial.world import World, once
 
 SERVING = ("frontend", "backend")
 """Roles that M2-DEP-01 and others speak of as "both apps"."""
@@ -22,7 +22,7 @@ SERVING = ("frontend", "backend")
 # steady: shared by M2-DEP-01 and M3-INST-03
 
 
-@live.once
+@once
 def observe_steady(world: World) -> dict[str, Any]:
     """Workloads and pods now, and whether any container restarted in the longest window that a criterion asks for.
 

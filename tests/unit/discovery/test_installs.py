@@ -105,7 +105,7 @@ def test_values_for_a_chart_from_elsewhere_are_not_the_charts_own(find: Find):
 )
 def test_releases_of_other_charts_make_services(text: str, tree: Callable[..., Tree]):
     found = discover(tree({**FILES, ".github/workflows/up.yml": text}))
-    made = foreign_releases(found.tree, found.charts, found.documents)
+    made = foreign_releases(found.installs)
     assert set(made) == {("Service", "prometheus"), ("Service", "prometheus-*")}
     assert "as .github/workflows/up.yml says" in made["Service", "prometheus"]
 
@@ -115,7 +115,7 @@ def test_releases_of_other_charts_make_services(text: str, tree: Callable[..., T
 )
 def test_charts_of_the_repository_are_nobody_elses(text: str, tree: Callable[..., Tree]):
     found = discover(tree({**FILES, "README.md": text}))
-    assert foreign_releases(found.tree, found.charts, found.documents) == {}
+    assert foreign_releases(found.installs) == {}
 
 
 def test_who_installs_a_chart(find: Find):

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Error, Page
 
 from seatrial.app import Step
-from seatrial.trials import journeys, live, users
+from seatrial.trials import journeys, users
 from seatrial.trials.database import marker
 from seatrial.trials.journeys import Sitting, Visitor
 from seatrial.verdict import Evidence
-from seatrial.world import World
+from seatrial.world import World, once
 
 PAGES = {"landing": "/", "login": "/login", "todos": "/", "chat": "/chat"}
 """The pages that users see; the last two when they are known."""
@@ -25,7 +25,7 @@ CONTROL = "seatrial control"
 MISSING = "/seatrial-control.png"
 
 
-@live.once
+@once
 def observe_browser(world: World) -> dict[str, Any]:
     """Show what the browser tells, then visit all pages, sign up, and do with todos what one does.
 
