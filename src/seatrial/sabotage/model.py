@@ -22,13 +22,13 @@ class Edit:
 
     Attributes:
         file: relative to the folder of seatrial.yaml.
-        old: text that stands there exactly once.
-        new: what takes its place.
+        old: text that stands there exactly once; empty for a file that is not there yet.
+        new: what takes its place; bytes for a new file that is no text.
     """
 
     file: str
     old: str
-    new: str
+    new: str | bytes
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,18 @@ class Fault:
         """
         for edit in self.edits:
             path = folder / edit.file
-            text = path.read_text(encoding="utf-8") if path.is_file() else ""
-            count = text.count(edit.old)
-            if count != 1:
-                found = f"{count} times" if path.is_file() else "no such file"
+            text = path.read_bytes() if path.is_file() else None
+            old, new = edit.old.encode(), edit.new.encode() if isinstance(edit.new, str) else edit.new
+            if text is None and not old:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif text is None or not old or text.count(old) != 1:
+                found = "no such file" if text is None else f"{text.count(old)} times" if old else "the file"
                 raise SabotageError(
-                    f"the sabotage {self.name} does not fit: it replaces {edit.old.strip()!r}, found {found}",
+                    f"the sabotage {self.name} does not fit: it replaces {edit.old.strip() or 'nothing'!r}, found {found}",
                     place=Place(Path(edit.file)),
                     todo="Bring the sabotage in step with the application (seatrial/sabotage).",
                 )
-            path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+            path.write_bytes((text or b"").replace(old, new) if old else new)
 
 
 @dataclass(frozen=True)

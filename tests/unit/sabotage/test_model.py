@@ -26,12 +26,21 @@ def test_a_fault_changes_its_text(tmp_path: Path):
     assert (tmp_path / "a").read_text() == "x: 3\ny: 1\n"
 
 
-@pytest.mark.parametrize(("file", "old", "says"), [("a", "z", "0 times"), ("a", "1", "2 times"), ("b", "x", "no such file")])
+@pytest.mark.parametrize(
+    ("file", "old", "says"),
+    [("a", "z", "0 times"), ("a", "1", "2 times"), ("b", "x", "no such file"), ("a", "", "the file")],
+)
 def test_a_fault_that_does_not_fit_is_an_error(tmp_path: Path, file: str, old: str, says: str):
     (tmp_path / "a").write_text("x: 1\ny: 1\n")
     with pytest.raises(SabotageError, match=says):
         fault(Edit(file, old, "new")).apply(tmp_path)
     assert (tmp_path / "a").read_text() == "x: 1\ny: 1\n"
+
+
+@pytest.mark.parametrize(("new", "bytes_"), [("é", b"\xc3\xa9"), (b"\xff", b"\xff")])
+def test_a_fault_may_bring_a_file_of_its_own(tmp_path: Path, new: str | bytes, bytes_: bytes):
+    fault(Edit("c/d", "", new)).apply(tmp_path)
+    assert (tmp_path / "c/d").read_bytes() == bytes_
 
 
 def test_faults_are_chosen_by_name_and_kind():
@@ -56,7 +65,8 @@ def test_the_catalogue_speaks_of_criteria_that_exist_under_names_of_their_own():
 def test_every_fault_fits_the_reference_application(each: Sabotage, tmp_path: Path):
     for edit in each.edits:
         (tmp_path / edit.file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / edit.file, tmp_path / edit.file)
+        if edit.old:
+            shutil.copy(ROOT / edit.file, tmp_path / edit.file)
     each.apply(tmp_path)
     changed = any((tmp_path / edit.file).read_text() != (ROOT / edit.file).read_text() for edit in each.edits)
     assert changed or each.upsets
@@ -71,7 +81,7 @@ def test_the_faults_of_a_round_fit_together_and_are_about_different_criteria(nam
     assert all(each.live for each in faults)
     about = [criterion for each in faults for criterion in each.about]
     assert len(about) == len(set(about))
-    for file in {edit.file for each in faults for edit in each.edits}:
+    for file in {edit.file for each in faults for edit in each.edits if edit.old}:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     for each in faults:

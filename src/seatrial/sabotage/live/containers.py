@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
+from pathlib import Path
+
 from seatrial.sabotage.live.places import (
     APP,
     APPLICATION,
@@ -14,6 +19,7 @@ from seatrial.sabotage.live.places import (
     VALUES,
 )
 from seatrial.sabotage.model import Edit, Sabotage
+from seatrial.tools.osvscanner import archive
 
 ALONE = ("M1-DF-04", "M1-DF-06", "M1-RUN-01")
 MADE_UP_KEY = "sk-" + "madeupby0seatrial" * 2
@@ -43,7 +49,55 @@ spec:
 ---
 """
 
+ADVISORIES = "advisories"
+ECOSYSTEMS = (
+    "PyPI",
+    "npm",
+    *(f"Debian:{release}" for release in range(11, 16)),
+    *(f"Alpine:v3.{minor}" for minor in range(16, 30)),
+)
+"""Of what the images may hold, whatever bases of theirs are to be had."""
+
+
+def _advisories(ecosystem: str) -> bytes:
+    """An archive of a database that knows one thing: the web framework in the backend's image can be broken into."""
+    of = [each for each in ECOSYSTEMS if each.partition(":")[0] == ecosystem]
+    advisory = {
+        "schema_version": "1.6.0",
+        "id": "SEATRIAL-2026-0001",
+        "modified": "2026-11-22T00:00:00Z",
+        "summary": "made up, for a fault that must be seen",
+        "affected": [
+            {
+                "package": {"ecosystem": each, "name": "fastapi"},
+                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "999"}]}],
+            }
+            for each in of
+        ],
+        "database_specific": {"severity": "CRITICAL"},
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr(zipfile.ZipInfo(f"{advisory['id']}.json", (2026, 11, 22, 0, 0, 0)), json.dumps(advisory))
+    return packed.getvalue()
+
+
 FAULTS: tuple[Sabotage, ...] = (
+    Sabotage(
+        name="framework-that-can-be-broken-into",
+        milestone=1,
+        description="There is a database of vulnerabilities, and it knows a critical one of what the backend is made with.",
+        criterion="M1-IMG-07",
+        says="critical SEATRIAL-2026-0001",
+        edits=(
+            Edit(APPLICATION, "security:\n", f"security:\n  database: {ADVISORIES}\n"),
+            *(
+                Edit(archive(Path(ADVISORIES), each).as_posix(), "", _advisories(each))
+                for each in dict.fromkeys(each.partition(":")[0] for each in ECOSYSTEMS)
+            ),
+        ),
+        beside=ALONE,
+    ),
     Sabotage(
         name="frontend-health-without-a-time",
         milestone=1,
