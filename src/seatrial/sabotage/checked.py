@@ -17,7 +17,7 @@ from seatrial.check.report import GRAVE, Report
 from seatrial.discovery.holdings import Holdings, discover
 from seatrial.discovery.tree import walk
 from seatrial.errors import SeatrialError, ToolchainError
-from seatrial.sabotage.foretold import TEMPLATES, Pieces, Recording, Said, composed, render_together
+from seatrial.sabotage.foretold import TEMPLATES, Recording, Said, render_together
 from seatrial.sabotage.model import Miswiring
 from seatrial.toolchain import Tool, Toolchain
 from seatrial.toolchain.lock import Lock
@@ -96,15 +96,15 @@ def judge_all(root: Path, faults: Sequence[Miswiring], copy: Callable[[Path, Pat
         with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
             folder = Path(scratch).resolve()
             chart = load_app(root).chart.path.as_posix()
-            pieces = render_together(helm.path, root, chart, recording.said, faults, folder)
+            said = render_together(helm.path, root, chart, recording.said, faults, folder)
             workers = ProcessPoolExecutor(
                 AT_ONCE,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_move_in,
-                initargs=(root, folder, copy, helm, recording.said),
+                initargs=(root, folder, copy, helm),
             )
             with workers as pool:
-                reports = [pool.submit(_judge, fault, own) for fault, own in zip(faults, pieces, strict=True)]
+                reports = [pool.submit(_judge, fault, own) for fault, own in zip(faults, said, strict=True)]
                 healthy = engine.check(walk(root), toolchain)  # the linters run meanwhile
                 found = [held_against(before, fault, each.result()) for fault, each in zip(faults, reports, strict=True)]
     finally:
@@ -155,7 +155,6 @@ class _Workplace:
     root: Path
     folder: Path
     helm: Tool
-    said: Said
     toolchain: Toolchain
     holdings: Holdings
 
@@ -163,18 +162,18 @@ class _Workplace:
 _here: list[_Workplace] = []
 
 
-def _move_in(root: Path, scratch: Path, copy: Callable[[Path, Path], None], helm: Tool, said: Said) -> None:
+def _move_in(root: Path, scratch: Path, copy: Callable[[Path, Path], None], helm: Tool) -> None:
     # The name of the application's folder takes part in what a check says.
     folder = Path(tempfile.mkdtemp(dir=scratch)).resolve() / root.name
     copy(root, folder)
-    _here.append(_Workplace(root, folder, helm, said, Toolchain(), discover(walk(folder))))
+    _here.append(_Workplace(root, folder, helm, Toolchain(), discover(walk(folder))))
 
 
-def _judge(fault: Miswiring, pieces: Pieces | None) -> Report | str:
-    """Check the application with one fault in it; a sentence where that cannot be done."""
+def _judge(fault: Miswiring, said: Said) -> Report | str:
+    """Check the application with one fault in it, of which Helm need not say again what is known; or why that cannot be done."""
     place = _here[0]
     helm = Recording(place.helm.path, place.folder)
-    helm.said.update(_said(place.said, pieces))
+    helm.said.update(said)
     try:
         fault.apply(place.folder)
         templates = place.holdings.charts[0].folder / TEMPLATES
@@ -187,9 +186,3 @@ def _judge(fault: Miswiring, pieces: Pieces | None) -> Report | str:
     finally:
         for edit in fault.edits:
             (place.folder / edit.file).write_bytes((place.root / edit.file).read_bytes())
-
-
-def _said(healthy: Said, pieces: Pieces | None) -> Said:
-    if pieces is None:
-        return {}
-    return {call: composed(text, pieces[call]) if isinstance(text, str) else text for call, text in healthy.items()}

@@ -2,8 +2,8 @@
 
 A fault in a template changes what that template renders and nothing else: helpers and values are the same. So all templates with
 a fault lie beside each other in one copy of the chart, one call renders them all, and each fault's rendering is that of the
-healthy chart with the objects of its own templates in place of the healthy ones. Whoever asks for the rendering of a fault
-elsewhere (in values, in a helper) gets it from Helm itself.
+healthy chart with the objects of its own templates in place of the healthy ones. Charts with a fault elsewhere (in values, in a
+helper) are rendered whole, all by another call (:mod:`seatrial.sabotage.nests`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
 from seatrial.check.apis import SERVED
+from seatrial.process import Completed
 from seatrial.sabotage.answers import Answers
 from seatrial.sabotage.model import Fault, SabotageError
+from seatrial.sabotage.nests import Nest
 from seatrial.tools.helm import RENDER_SECONDS, Helm, LintMessage
-from seatrial.tools.helmfaults import ChartError
+from seatrial.tools.helmfaults import ChartError, explain
 
 TEMPLATES = "templates"
 _DOCUMENT = re.compile(r"^---\n(?=# Source: )", re.MULTILINE)
@@ -41,8 +45,6 @@ class Call:
 
 Said = Mapping[Call, str | ChartError]
 """What Helm said to each call: the stream, or why there is none."""
-Pieces = Mapping[Call, Mapping[str, str]]
-"""For each call the part of the stream that some templates render, by their path in the chart."""
 
 
 class Recording(Helm):
@@ -125,10 +127,8 @@ def templates_of(fault: Fault, chart: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(found))
 
 
-def render_together(
-    helm: Path, root: Path, chart: str, said: Said, faults: Sequence[Fault], scratch: Path
-) -> list[Pieces | None]:
-    """What the templates that each fault changes render, for every call that was answered.
+def render_together(helm: Path, root: Path, chart: str, said: Said, faults: Sequence[Fault], scratch: Path) -> list[Said]:
+    """What Helm would say of the chart with each fault, for the calls of which that can be told.
 
     Args:
         helm: the program.
@@ -138,35 +138,60 @@ def render_together(
         faults: all of them.
         scratch: an empty folder.
 
-    Returns:
-        for each fault its pieces; None where Helm has to be asked, because the fault is not in templates alone.
-
     Raises:
         SabotageError: a fault does not fit, or breaks the rendering.
     """
-    together = scratch / "chart"
-    shutil.copytree(root / chart, together)
     changed = [templates_of(fault, chart) for fault in faults]
+    beside = scratch / "chart"
+    shutil.copytree(root / chart, beside)
+    whole = {number: scratch / str(number) for number, templates in enumerate(changed) if templates is None}
     for number, (fault, templates) in enumerate(zip(faults, changed, strict=True)):
-        if templates:
-            _lay_beside(fault, root, chart, templates, together / TEMPLATES / f"fault-{number}", scratch / str(number))
-    calls = [call for call, text in said.items() if isinstance(text, str)]
-    rendered = {call: split(_render(Helm(helm), together, root, call)) for call in calls}
-    return [
-        None
-        if templates is None
-        else {call: {each: _renamed(by_template, each, number) for each in templates} for call, by_template in rendered.items()}
-        for number, templates in enumerate(changed)
-    ]
+        if templates is None:
+            shutil.copytree(root / chart, whole[number] / chart)
+            _put_in(fault, root, whole[number])
+        elif templates:
+            _lay_beside(fault, root, chart, templates, beside / TEMPLATES / f"fault-{number}", scratch / str(number))
+    nest = Nest(scratch / "nest", [copy / chart for copy in whole.values()])
+    told: list[dict[Call, str | ChartError]] = [dict(said) if templates is not None else {} for templates in changed]
+    for call, healthy in said.items():
+        if isinstance(healthy, ChartError):
+            continue
+        parts = split(_render(Helm(helm), beside, root, call))
+        for number, templates in enumerate(changed):
+            if templates:
+                told[number][call] = composed(healthy, {each: _renamed(parts, each, number) for each in templates})
+        for number, stream in zip(whole, _render_nest(Helm(helm), nest, list(whole.values()), root, call), strict=True):
+            if stream is not None:
+                told[number][call] = stream
+    return list(told)
+
+
+def _render_nest(helm: Helm, nest: Nest, copies: Sequence[Path], root: Path, call: Call) -> list[str | None]:
+    """What each copy's chart renders; of those that cannot be told nothing."""
+    files: list[Path] = []
+    for name in call.values:
+        of_each = [yaml.safe_load((copy / name if (copy / name).is_file() else root / name).read_text()) for copy in copies]
+        files.append(nest.folder.with_name(f"values-{len(files)}.yaml"))
+        files[-1].write_text(nest.given(of_each), encoding="utf-8")
+    given = json.loads(call.overrides)
+    overrides = nest.given([given] * len(copies)) if given else call.overrides
+    asked = replace(call, values=tuple(map(str, files)), overrides=overrides)
+    found = nest.render(lambda: _ask(helm, nest.folder, root, asked))
+    return [found.get(number) for number in range(len(copies))]
+
+
+def _put_in(fault: Fault, root: Path, folder: Path) -> None:
+    """Copy what a fault changes, and change it."""
+    for edit in fault.edits:
+        (folder / edit.file).parent.mkdir(parents=True, exist_ok=True)
+        if (root / edit.file).is_file():
+            shutil.copy2(root / edit.file, folder / edit.file)
+    fault.apply(folder)
 
 
 def _lay_beside(fault: Fault, root: Path, chart: str, templates: Iterable[str], target: Path, scratch: Path) -> None:
     """Put the faulty templates into the chart that holds them all."""
-    for edit in fault.edits:
-        (scratch / edit.file).parent.mkdir(parents=True, exist_ok=True)
-        if (root / edit.file).is_file():
-            shutil.copy2(root / edit.file, scratch / edit.file)
-    fault.apply(scratch)
+    _put_in(fault, root, scratch)
     for template in templates:
         file = target / PurePosixPath(template).relative_to(TEMPLATES)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -175,22 +200,26 @@ def _lay_beside(fault: Fault, root: Path, chart: str, templates: Iterable[str], 
 
 def _render(helm: Helm, chart: Path, root: Path, call: Call) -> str:
     try:
-        return helm.template(
-            chart,
-            release=call.release,
-            namespace=call.namespace,
-            values=[root / name for name in call.values],
-            overrides=json.loads(call.overrides),
-            kube_version=call.kube_version,
-            api_versions=SERVED,
-        )
+        return _ask(helm, chart, root, call)
     except ChartError as error:
         todo = "Write it so that the chart still renders: it is the wiring that must be found broken."
         raise SabotageError(f"a sabotage breaks the rendering: {error}", todo=todo) from error
 
 
+def _ask(helm: Helm, chart: Path, root: Path, call: Call) -> str:
+    return helm.template(
+        chart,
+        release=call.release,
+        namespace=call.namespace,
+        values=[root / name for name in call.values],
+        overrides=json.loads(call.overrides),
+        kube_version=call.kube_version,
+        api_versions=SERVED,
+    )
+
+
 def foretell(answers: Answers, healthy: Path, chart: str, faulty: Mapping[Path, Fault]) -> list[Path]:
-    """Learn what Helm says of charts with a fault in templates alone, from one call for all of them where it was asked once.
+    """Learn what Helm says of charts with a fault, from two calls for all of them where it was asked once.
 
     Each fault's first rendering is held against Helm's own: a fault whose template others include, or that renders otherwise each
     time, differs there, and Helm is asked for all of its renderings.
@@ -204,29 +233,60 @@ def foretell(answers: Answers, healthy: Path, chart: str, faulty: Mapping[Path, 
     Returns:
         the copies that Helm need not be asked about.
     """
-    changed = [(copy, templates) for copy, fault in faulty.items() if (templates := templates_of(fault, chart))]
+    changed = {copy: templates_of(fault, chart) for copy, fault in faulty.items()}
+    whole = [copy for copy, templates in changed.items() if templates is None]
     proven: dict[Path, bool] = {}
     with tempfile.TemporaryDirectory(prefix="seatrial-foretold-") as scratch:
-        together = Path(scratch).resolve() / "chart"
-        shutil.copytree(healthy / chart, together)
-        for number, (copy, templates) in enumerate(changed):
-            for template in templates:
-                file = together / TEMPLATES / f"fault-{number}" / PurePosixPath(template).relative_to(TEMPLATES)
+        beside = Path(scratch).resolve() / "chart"
+        shutil.copytree(healthy / chart, beside)
+        for number, (copy, templates) in enumerate(changed.items()):
+            for template in templates or ():
+                file = beside / TEMPLATES / f"fault-{number}" / PurePosixPath(template).relative_to(TEMPLATES)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(copy / chart / template, file)
+        nest = Nest(beside.with_name("nest"), [copy / chart for copy in whole])
         for done, how in answers.heard("helm", "template"):
             if done.argv[3:4] != (str(healthy / chart),) or done.returncode != 0:
                 continue  # of another chart, or `helm template --help`
-            beside = answers.ask((*done.argv[:3], together, *done.argv[4:]), **how)
-            parts = split(beside.stdout)
-            for number, (copy, templates) in enumerate(changed if beside.returncode == 0 else ()):
-                text = composed(done.stdout, {each: _renamed(parts, each, number) for each in templates})
-                would = replace(done, argv=tuple(part.replace(str(healthy), str(copy)) for part in done.argv), stdout=text)
+            texts = {whole[number]: text for number, text in _nested(answers, nest, whole, healthy, done, how).items()}
+            together = answers.ask((*done.argv[:3], beside, *done.argv[4:]), **how)
+            parts = split(together.stdout)
+            for number, (copy, templates) in enumerate(changed.items() if together.returncode == 0 else ()):
+                if templates:
+                    texts[copy] = composed(done.stdout, {each: _renamed(parts, each, number) for each in templates})
+            for copy, text in texts.items():
+                would = replace(done, argv=_for(copy, healthy, done), stdout=text)
                 if copy not in proven:
                     proven[copy] = split(answers.ask(would.argv, **how).stdout) == split(text)
                 if proven[copy]:
                     answers.teach(would, how)
     return [copy for copy, same in proven.items() if same]
+
+
+def _for(copy: Path, healthy: Path, done: Completed) -> tuple[str, ...]:
+    """A call about the healthy copy, about another one."""
+    return tuple(part.replace(str(healthy), str(copy)) for part in done.argv)
+
+
+def _nested(
+    answers: Answers, nest: Nest, copies: Sequence[Path], healthy: Path, done: Completed, how: Mapping[str, Any]
+) -> dict[int, str]:
+    """What a call about the healthy copy's chart would print of those of others, by the copy's number."""
+    argv = [*done.argv[:3], str(nest.folder), *done.argv[4:]]
+    calls = [_for(copy, healthy, done) for copy in copies]
+    for at in (at for at, part in enumerate(done.argv) if done.argv[at - 1] == "--values" and part != "-"):
+        argv[at] = str(nest.folder.with_name(f"values-{at}.json"))
+        Path(argv[at]).write_text(nest.given([yaml.safe_load(Path(call[at]).read_text()) for call in calls]), encoding="utf-8")
+    given = how.get("input")
+    nested = {**how, "check": False, "input": nest.given([json.loads(given)] * len(copies)) if given else given}
+
+    def ask() -> str:
+        said = answers.ask(argv, **nested)
+        if said.returncode != 0:
+            raise explain(said.stderr, nest.folder)
+        return said.stdout
+
+    return nest.render(ask)
 
 
 def split(stream: str) -> dict[str, str]:

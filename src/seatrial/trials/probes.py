@@ -17,7 +17,7 @@ from seatrial.chart import workloads
 from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
-from seatrial.trials import callers, live, probe_pod
+from seatrial.trials import callers, live, probe_pod, recovery
 from seatrial.trials.answers import helper_labels
 from seatrial.trials.endless import EndlessClient, Request
 from seatrial.trials.processes import container_pid, signal_container
@@ -73,6 +73,7 @@ def observe_readiness(world: World) -> dict[str, Any]:
         client stopped by itself), ``marks`` (``frozen``, ``gone`` from the slice, ``thaw``, ``back`` in the slice, ``called``
         again; None where it did not happen), ``calls`` (pod -> requests of the client that went to it, by
         time: ``before``, ``leaving``, ``out``, ``after``), ``ended`` (pods whose process ended: what they got then is not known).
+        ``picture`` (artefact).
     """
     kube, app, cluster = world.kube, world.app, world.cluster
     name = next(iter(app.having("backend")))
@@ -96,20 +97,44 @@ def observe_readiness(world: World) -> dict[str, Any]:
         probe_pod.await_way(kube, sources["client"], [(host, port)])
         looks = _Looks(cluster, pids, sources["client"].address, app.components[name].port)
         with EndlessClient(kube, sources["client"], f"http://{host}:{port}{health.ready}") as client:
-            seen |= _disturbed(world, service, victim, client, looks, limits)
+            seen |= _disturbed(world, service, victim, container, client, looks, limits)
         seen |= {"asked": [[request.began, request.ended, request.error] for request in client.requests()]}
         seen |= {"broke": client.broke, "calls": looks.calls, "ended": sorted(looks.ended)}
     after = kube.read("Pod", victim["metadata"]["name"], app.namespace)
     seen["restarts"] = [live.restarts(victim), live.restarts(after) if after else None]
-    return _since_began(seen)
+    seen = _since_began(seen)
+    picture = recovery.draw(pictured(seen), title="Recovery of a process that hung")
+    return {**seen, "picture": world.artefact("frozen.svg", picture)}
+
+
+def pictured(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What was seen of the frozen pod as :func:`recovery.draw` takes it."""
+    began = seen["marks"]["frozen"]
+    fall = {"pod": seen["victim"], "how": "frozen", "at": began, "lasted": round(seen["marks"]["thaw"] - began, 2)}
+    fall |= {"seconds": seen["back"], "why": "it is no endpoint of its Service again"}
+    asked = [(began, round(ended - began, 2), not error) for began, ended, error in seen["asked"]]
+    return {
+        "workloads": [{"component": seen["component"], "limit": seen["limits"]["back"], "falls": [fall]}],
+        "asked": asked,
+        "traffic": {
+            "requests": len(asked),
+            "failed": sum(not answered for _, _, answered in asked),
+            "seconds": max((ended for _, ended, _ in seen["asked"]), default=0.0),
+        },
+    }
 
 
 def _disturbed(
-    world: World, service: Object, victim: Object, client: EndlessClient, looks: _Looks, limits: Mapping[str, float]
+    world: World,
+    service: Object,
+    victim: Object,
+    container: str,
+    client: EndlessClient,
+    looks: _Looks,
+    limits: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Freeze and thaw the victim; each wait ends with what it waits for."""
+    """Freeze and thaw the victim's container; each wait ends with what it waits for."""
     kube, cluster, name = world.kube, world.cluster, victim["metadata"]["name"]
-    container = live.main_container(world.app, next(iter(world.app.having("backend"))), victim)
     marks: dict[str, float | None] = dict.fromkeys(("frozen", "gone", "thaw", "back", "called"))
     client.wait(lambda requests: len(requests) >= STEADY_REQUESTS, callers.CALLED_SECONDS)
     looks.until_called(name, "before")
@@ -260,7 +285,8 @@ def judge_readiness(seen: Mapping[str, Any]) -> Verdict:
         unknown += open_questions
     text = f"{pod} left after {seen['left']} s, {len(spells['out'])} requests while it was out, back after {seen['back']} s"
     data = {key: value for key, value in seen.items() if key != "asked"} | {"spells": _counts(seen, spells)}
-    return judge(len(spells["out"]), "requests", faults, unknown=unknown, evidence=[Evidence(text, data=data)])
+    told = [Evidence(text, data=data), Evidence("each request while it hung and after", artefact=seen.get("picture"))]
+    return judge(len(spells["out"]), "requests", faults, unknown=unknown, evidence=told)
 
 
 def spells_of(seen: Mapping[str, Any]) -> dict[str, list[Request]]:

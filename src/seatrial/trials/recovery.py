@@ -26,6 +26,7 @@ MOST_TICKS = 12
 HOW = {
     "deleted": ("7 4", "a pod is deleted"),
     "killed": ("2 3", "a main process is killed"),
+    "frozen": ("7 4", "its process is frozen"),
     "out of disk": ("7 4", "its disk is full"),
     "out of CPU": ("2 3", "it has no CPU"),
 }

@@ -51,6 +51,7 @@ def test_a_fault_in_templates_alone_is_foretold_where_helm_says_the_same(tmp_pat
     for name in ("well", "ill"):
         (tmp_path / name / "chart" / "templates").mkdir(parents=True)
         (tmp_path / name / "chart" / "values.yaml").write_text("a: 1\n")
+        (tmp_path / name / "chart" / "Chart.yaml").write_text("name: shop\n")
         for template, text in TEMPLATES.items():
             (tmp_path / name / "chart" / "templates" / template).write_text(text)
     fault.apply(tmp_path / "ill")

@@ -13,7 +13,7 @@ import pytest
 from seatrial.chart import workloads
 from seatrial.errors import ClusterError
 from seatrial.process import Completed
-from seatrial.trials import probes
+from seatrial.trials import probes, recovery
 from seatrial.trials.endless import Request
 from seatrial.trials.probes import judge_readiness, liveness_budget, parse_look, spells_of
 from seatrial.verdict import Outcome
@@ -65,10 +65,19 @@ def failing(at: float, *, until: float | None = None) -> list[list[Any]]:
     return [[began, ended, "refused" if at <= began <= end else error] for began, ended, error in seen()["asked"]]
 
 
+def test_the_hang_and_its_end_are_drawn() -> None:
+    picture = recovery.draw(probes.pictured(seen()), title="Recovery of a process that hung")
+    assert "Recovery of a process that hung: 402 requests in 19.92 s, 2 failed" in picture
+    assert f"api: Pod {VICTIM} frozen at 1.0 s for 16.0 s, ready again after 1.0 s, limit 30 s" in picture
+    assert "its process is frozen" in picture
+    gone = recovery.draw(probes.pictured(seen(back=None)))
+    assert "not back, limit 30 s: it is no endpoint of its Service again" in gone
+
+
 def test_what_is_lost_until_the_data_plane_knows_is_told_and_held_against_nobody() -> None:
     verdict = judge_readiness(seen())
     assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 240)
-    (evidence,) = verdict.evidence
+    evidence, _ = verdict.evidence
     assert "left after 10.1 s, 240 requests while it was out, back after 1.0 s" in evidence.what
     assert evidence.data["spells"]["leaving"]["failed"] == 2
     assert evidence.data["spells"]["lost"] == 1.5
@@ -296,9 +305,8 @@ def test_one_client_asks_from_before_the_freezing_until_after_the_return(
     all_: Any = _Steps(**given)
     monkeypatch.setattr(probes, "frozen", all_.frozen)
     monkeypatch.setattr(probes, "_await_endpoint", all_.await_endpoint)
-    monkeypatch.setattr("seatrial.trials.live.main_container", lambda *_: "api")
-    world: Any = SimpleNamespace(kube=None, cluster=None, app=SimpleNamespace(having=lambda role: {"api": None}))
-    seen_ = probes._disturbed(world, {}, {"metadata": {"name": VICTIM}}, all_, all_, seen()["limits"])
+    world: Any = SimpleNamespace(kube=None, cluster=None)
+    seen_ = probes._disturbed(world, {}, {"metadata": {"name": VICTIM}}, "api", all_, all_, seen()["limits"])
     assert all_.steps == steps
     assert seen_["marks"] == found
     assert ((seen_["left"] is None), (seen_["back"] is None)) == (found["gone"] is None, found["back"] is None)
