@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ def load(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", place=Place(path), todo="It must be a readable UTF-8 text file.") from None
     try:
-        return YAML(typ="rt").load(text)
+        return _loaded(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
@@ -46,6 +47,12 @@ def load(path: Path) -> Any:
         raise ConfigError(problem, place=place, todo="Mend the YAML.") from None
     except (YAMLError, RecursionError, ValueError, LookupError) as error:  # LookupError: ruamel's own slip, e.g. on ``+_``
         raise ConfigError(f"is not YAML: {_one_line(str(error))}", place=Place(path), todo="Mend the YAML.") from None
+
+
+@lru_cache(maxsize=8)
+def _loaded(text: str) -> Any:
+    """What a text says. Several ask for seatrial.yaml, each for other lines of it, and it takes a while; nobody changes it."""
+    return YAML(typ="rt").load(text)
 
 
 def parse(path: Path, model: type[Model], data: Any = None) -> Model:

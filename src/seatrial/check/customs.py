@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from jsonschema import Draft4Validator  # type: ignore[import-untyped]
@@ -112,10 +111,7 @@ class Definition:
 
     served: set[str] = field(default_factory=set)
     schemas: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
-
-    @cached_property
-    def _validators(self) -> dict[str, list[Any]]:
-        return {}
+    _validators: dict[str, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def validators(self, version: str) -> list[Any]:
         """JSON Schema validators of a version, made when they are first asked for: some definitions have 20,000 lines."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,10 +65,11 @@ class Holdings:
         """Dockerfile -> where the nginx of its image passes requests on to."""
         return all_passed(self.dockerfiles, self.tree)
 
-    def routes(self, dockerfile: Path) -> Routes | None:
-        """The paths that the program of an image answers; None where that is not sure."""
-        found = next((each for each in self.dockerfiles if each.path == dockerfile), None)
-        return routes(found, self.tree) if found is not None else None
+    @cached_property
+    def routes(self) -> Callable[[Path], Routes | None]:
+        """Of a Dockerfile, the paths that its program answers, read when it is first asked for; None where that is not sure."""
+        known = {each.path: each for each in self.dockerfiles}
+        return cache(lambda dockerfile: routes(known[dockerfile], self.tree) if dockerfile in known else None)
 
 
 def discover(tree: Tree) -> Holdings:
