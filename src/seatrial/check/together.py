@@ -1,8 +1,7 @@
 """Many small charts under the same names from one call of Helm.
 
-Every chart is rendered once more under other names, which are the same for all. Charts that share nothing lie side by side as
-subcharts of an empty one; what each of them renders there is what it renders alone. Where a chart could tell the difference, or
-where Helm refuses one of them, each is rendered by itself.
+Every chart is rendered once more under other names, which are the same for all. Charts that share no helper are rendered in one
+nest (:mod:`seatrial.chart.nests`); what could tell the difference, or is refused there, is rendered by itself.
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
+from seatrial.chart.nests import DEFINED, Nest
 from seatrial.check.apis import SERVED
 from seatrial.check.rendering import SECONDS, Names, Renderer, Shown
-from seatrial.discovery.charts import CHART, FoundChart
+from seatrial.discovery.charts import FoundChart
 from seatrial.discovery.tree import text_of
 from seatrial.errors import SeatrialError
 
@@ -26,15 +24,11 @@ FEWEST = 3
 """Fewer are not worth it."""
 MAX_BYTES = 500_000
 """A larger chart is not copied."""
-_NAME = "together"
 _TELLS = re.compile(
     r"\bglobal\b|\bSubcharts\b|\bIsRoot\b|\bTemplate\b|\$?\.Values(?![\w.])|\brange\s[^}]*:=\s*\$?\.\s*\}|"
     r"\b(?:toYaml|toJson|toPrettyJson)\s+[$.]\s*[|)}]|\blookup\b"
 )
 """What a chart would have to read in order to see that it is a subchart."""
-_DEFINED = re.compile(r"\{\{-?\s*(?:define|block)\s+\"([^\"]+)\"")
-_DOCUMENT = re.compile(r"^---\n(?=# Source: )", re.MULTILINE)
-_SOURCE = re.compile(rf"# Source: {_NAME}/charts/(?P<chart>[^/\n]+)/")
 
 
 def render_together(every: Sequence[tuple[Renderer, Shown]], names: Names, scratch: Path) -> dict[Path, str]:
@@ -73,31 +67,28 @@ def _own_names(renderer: Renderer, shown: Shown) -> frozenset[str]:
     texts = [text_of(path) for path in chart.files]
     if any(text is None or _TELLS.search(text) for text in texts):
         return frozenset()
-    return frozenset({f"chart {chart.name}", *(name for text in texts if text for name in _DEFINED.findall(text))})
+    return frozenset({f"chart {chart.name}", *(name for text in texts if text for name in DEFINED.findall(text))})
 
 
 def _render(renderers: Sequence[Renderer], names: Names, folder: Path) -> dict[Path, str]:
-    folder.mkdir(parents=True)
-    (folder / CHART).write_text(yaml.safe_dump({"apiVersion": "v2", "name": _NAME, "version": "0.0.0"}))
-    for number, renderer in enumerate(renderers):
-        _copy(renderer.chart, folder / "charts" / str(number))
-    first = renderers[0]
-    try:
-        text = first.helm.template(
-            folder,
+    first, charts = renderers[0], {each.chart.folder: each.chart for each in renderers}
+    nest = Nest(folder, list(charts), copy=lambda chart, target: _copy(charts[chart], target))
+
+    def ask() -> str:
+        return first.helm.template(
+            nest.folder,
             release=names.release,
             namespace=names.namespace,
             kube_version=first.kube_version,
             api_versions=SERVED,
             timeout=SECONDS,
         )
+
+    try:
+        said = nest.render(ask)
     except SeatrialError:
-        return {}  # one of them is refused: which, and why, shows where each is rendered alone
-    parts: dict[str, list[str]] = {}
-    for document in _DOCUMENT.split(text):
-        if found := _SOURCE.match(document):
-            parts.setdefault(found["chart"], []).append(f"---\n# Source: {found['chart']}/{document[found.end() :]}")
-    return {each.chart.folder: "".join(parts.get(each.chart.name, [])) for each in renderers}
+        return {}  # what is wrong shows where each is rendered alone
+    return {renderers[number].chart.folder: text for number, text in said.items()}
 
 
 def _copy(chart: FoundChart, folder: Path) -> None:

@@ -3,7 +3,7 @@
 A fault in a template changes what that template renders and nothing else: helpers and values are the same. So all templates with
 a fault lie beside each other in one copy of the chart, one call renders them all, and each fault's rendering is that of the
 healthy chart with the objects of its own templates in place of the healthy ones. Charts with a fault elsewhere (in values, in a
-helper) are rendered whole, all by another call (:mod:`seatrial.sabotage.nests`).
+helper) are rendered whole, all by another call (:mod:`seatrial.chart.nests`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 
 import yaml
 
+from seatrial.chart.nests import Nest
 from seatrial.check.apis import SERVED
 from seatrial.process import Completed
 from seatrial.sabotage.answers import Answers
 from seatrial.sabotage.model import Fault, SabotageError
-from seatrial.sabotage.nests import Nest
 from seatrial.tools.helm import RENDER_SECONDS, Helm, LintMessage
 from seatrial.tools.helmfaults import ChartError, explain
 
@@ -151,7 +151,7 @@ def render_together(helm: Path, root: Path, chart: str, said: Said, faults: Sequ
             _put_in(fault, root, whole[number])
         elif templates:
             _lay_beside(fault, root, chart, templates, beside / TEMPLATES / f"fault-{number}", scratch / str(number))
-    nest = Nest(scratch / "nest", [copy / chart for copy in whole.values()])
+    nest = Nest(scratch / "nest", [copy / chart for copy in whole.values()], alike=True)
     told: list[dict[Call, str | ChartError]] = [dict(said) if templates is not None else {} for templates in changed]
     for call, healthy in said.items():
         if isinstance(healthy, ChartError):
@@ -244,7 +244,7 @@ def foretell(answers: Answers, healthy: Path, chart: str, faulty: Mapping[Path, 
                 file = beside / TEMPLATES / f"fault-{number}" / PurePosixPath(template).relative_to(TEMPLATES)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(copy / chart / template, file)
-        nest = Nest(beside.with_name("nest"), [copy / chart for copy in whole])
+        nest = Nest(beside.with_name("nest"), [copy / chart for copy in whole], alike=True)
         for done, how in answers.heard("helm", "template"):
             if done.argv[3:4] != (str(healthy / chart),) or done.returncode != 0:
                 continue  # of another chart, or `helm template --help`

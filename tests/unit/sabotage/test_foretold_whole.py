@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from seatrial.chart.nests import Nest
 from seatrial.check.apis import SERVED
 from seatrial.sabotage.foretold import Call, render_together
 from seatrial.sabotage.model import Edit, Fault
-from seatrial.sabotage.nests import Nest
 from seatrial.tools.helm import Helm
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def rendered(helm: Path, chart: Path, overrides: Mapping[str, Any], values: Sequ
 
 
 def test_charts_of_a_nest_render_as_they_do_alone(copies: list[Path], tmp_path: Path, helm_program: Path):
-    nest = Nest(tmp_path / "nest", [copy / "helm-chart" for copy in copies])
+    nest = Nest(tmp_path / "nest", [copy / "helm-chart" for copy in copies], alike=True)
     given = {"frontend": {"replicas": 7}, "secrets": {"existingSecret": "mine"}}
     told = nest.render(lambda: rendered(helm_program, nest.folder, json.loads(nest.given([given] * len(copies)))))
     alone = [rendered(helm_program, copy / "helm-chart", given) for copy in copies]
@@ -49,13 +49,13 @@ def test_charts_of_a_nest_render_as_they_do_alone(copies: list[Path], tmp_path: 
 
 def test_the_chart_that_helm_stumbles_over_is_left_out(copies: list[Path], tmp_path: Path, helm_program: Path):
     (copies[2] / BACKEND).write_text('{{ fail "no" }}')
-    nest = Nest(tmp_path / "nest", [copy / "helm-chart" for copy in copies])
+    nest = Nest(tmp_path / "nest", [copy / "helm-chart" for copy in copies], alike=True)
     values = [{"secrets": {"existingSecret": "mine"}}] * len(copies)
     assert set(nest.render(lambda: rendered(helm_program, nest.folder, json.loads(nest.given(values))))) == {0, 1, 3}
 
 
 def test_a_nest_of_which_nobody_says_what_is_wrong_tells_nothing(copies: list[Path], tmp_path: Path, helm_program: Path):
-    nest = Nest(tmp_path / "nest", [copy / "helm-chart" for copy in copies])
+    nest = Nest(tmp_path / "nest", [copy / "helm-chart" for copy in copies], alike=True)
     values = [{"backend": {"port": "high"}}] * len(copies)
     assert nest.render(lambda: rendered(helm_program, nest.folder, json.loads(nest.given(values)))) == {}
 

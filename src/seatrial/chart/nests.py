@@ -1,7 +1,8 @@
-"""Charts that differ in values or helpers, rendered by one call of Helm.
+"""Several charts rendered by one call of Helm.
 
 Each stands beneath an empty chart of its own, in one that holds them all: under its own name, with its own values. Helpers are
-the only thing that charts of one call share, so each chart's get names of their own.
+the only thing that charts of one call share. What each chart renders there is what it renders alone, unless it asks whether it is
+a subchart.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any
 
 import yaml
 
-from seatrial.discovery.charts import CHART
 from seatrial.tools.helmfaults import ChartError
 
-_DEFINED = re.compile(r"\{\{-?\s*(?:define|block)\s+\"([^\"]+)\"")
+DEFINED = re.compile(r"\{\{-?\s*(?:define|block)\s+\"([^\"]+)\"")
+"""Where a template gives a helper its name."""
+_CHART = "Chart.yaml"
 _DOCUMENT = re.compile(r"^---\n(?=# Source: )", re.MULTILINE)
 _SOURCE = re.compile(r"# Source: [^/\n]+/charts/chart-(?P<number>\d+)/charts/")
 _BLAMED = re.compile(r"charts/chart-(\d+)/charts/")
@@ -30,18 +32,23 @@ class Nest:
     Args:
         folder: that is not there yet; it becomes the chart that holds them all.
         charts: their folders. None of them has subcharts.
+        copy: copies one of them to a folder that is not there yet.
+        alike: their helpers have the same names: each chart's get names of their own.
     """
 
-    def __init__(self, folder: Path, charts: Sequence[Path]) -> None:
+    def __init__(
+        self, folder: Path, charts: Sequence[Path], *, copy: Callable[[Path, Path], object] = shutil.copytree, alike: bool = False
+    ) -> None:
         self.folder = folder
         self._names: dict[int, str] = {}
         _write_empty(folder, "nest")
         for number, chart in enumerate(charts):
-            name = str(yaml.safe_load((chart / CHART).read_text(encoding="utf-8"))["name"])
+            name = str(yaml.safe_load((chart / _CHART).read_text(encoding="utf-8"))["name"])
             above = folder / "charts" / f"chart-{number}"
             _write_empty(above, above.name)
-            shutil.copytree(chart, above / "charts" / name)
-            _tell_apart(above / "charts" / name / "templates", number)
+            copy(chart, above / "charts" / name)
+            if alike:
+                _tell_apart(above / "charts" / name / "templates", number)
             self._names[number] = name
 
     def given(self, values: Sequence[Mapping[str, Any] | None]) -> str:
@@ -75,12 +82,12 @@ class Nest:
 
 def _write_empty(folder: Path, name: str) -> None:
     folder.mkdir(parents=True)
-    (folder / CHART).write_text(yaml.safe_dump({"apiVersion": "v2", "name": name, "version": "0.0.0"}), encoding="utf-8")
+    (folder / _CHART).write_text(yaml.safe_dump({"apiVersion": "v2", "name": name, "version": "0.0.0"}), encoding="utf-8")
 
 
 def _tell_apart(templates: Path, number: int) -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in templates.rglob("*") if path.is_file()}
-    helpers = sorted({re.escape(name) for text in texts.values() for name in _DEFINED.findall(text)})
+    helpers = sorted({re.escape(name) for text in texts.values() for name in DEFINED.findall(text)})
     named = re.compile(rf'"({"|".join(helpers)})"')
     for path, text in texts.items() if helpers else ():
         path.write_text(named.sub(rf'"\g<1>-of-chart-{number}"', text), encoding="utf-8")
