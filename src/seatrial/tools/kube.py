@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 FIELD_MANAGER = "seatrial"
 NOT_YET = "container not found"
+MOST_LOST = 3
+"""How often a command is asked again of which nothing arrived."""
 APPEAR_SECONDS = 60.0
 """How long a kubelet may not know a container that the API calls running."""
 REQUEST_SECONDS = 30.0
@@ -441,20 +443,36 @@ class Kube:
     # exec
 
     def exec(
-        self, pod: str, namespace: str, argv: Sequence[str], *, container: str | None = None, timeout: float = REQUEST_SECONDS
+        self,
+        pod: str,
+        namespace: str,
+        argv: Sequence[str],
+        *,
+        container: str | None = None,
+        timeout: float = REQUEST_SECONDS,
+        looks: bool = False,
     ) -> ExecResult:
         """Run a command in a container, without a shell.
 
         A busy kubelet says for some seconds that it knows no such container, although the API calls it running: nothing was run
         then, so it is asked again.
 
+        Args:
+            looks: the command changes nothing and has something to say. Where nothing of it arrives although it ended well, the
+                container engine has lost it (moby/moby#27289), and it is asked again, up to :data:`MOST_LOST` times.
+
         Raises:
             ExecFailed: it could not be run (no such container or program, no answer): which says nothing about its outcome.
         """
         deadline = time.monotonic() + APPEAR_SECONDS
+        lost = 0
         while True:
             try:
-                return self._exec_once(pod, namespace, argv, container, timeout)
+                done = self._exec_once(pod, namespace, argv, container, timeout)
+                if looks and done.returncode == 0 and not (done.stdout or done.stderr) and lost < MOST_LOST:
+                    lost += 1
+                    continue
+                return done
             except ExecFailed as error:
                 if NOT_YET not in error.message or time.monotonic() > deadline:
                     raise

@@ -18,6 +18,8 @@ from seatrial.world import World
 
 SEPARATOR = "\x1f"
 QUERY_SECONDS = 20.0
+_FOOTER = re.compile(r"\(\d+ [^()]+\)")
+"""How psql ends its answer: how many rows there are, in the server's language."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -41,19 +43,33 @@ class Database:
         self._container = live.main_container(app, data.component, self.pod)
 
     def query(self, sql: str) -> list[list[str]]:
-        """Rows of one statement, every value as text.
+        """Rows of one statement that only reads, every value as text.
 
         Raises:
-            ClusterError: the statement failed.
+            ClusterError: the statement failed, or not all that was said of it arrived.
             ExecFailed: psql could not be run.
         """
-        argv = ["psql", "-X", "-A", "-t", "-q", "-F", SEPARATOR, "-v", "ON_ERROR_STOP=1"]
+        said = [line for line in self._psql(sql, looks=True).splitlines() if line]
+        if len(said) < 2 or not _FOOTER.fullmatch(said[-1]):
+            raise ClusterError(f"psql in {self.pod['metadata']['name']} did not say to its end what it found: {sql}")
+        return [row.split(SEPARATOR) for row in said[1:-1]]
+
+    def execute(self, sql: str) -> None:
+        """Run statements that change something.
+
+        Raises:
+            ClusterError, ExecFailed: as :meth:`query`.
+        """
+        self._psql(sql, looks=False)
+
+    def _psql(self, sql: str, *, looks: bool) -> str:
+        argv = ["psql", "-X", "-A", "-F", SEPARATOR, "-v", "ON_ERROR_STOP=1"]
         argv += ["-U", self._data.user, "-d", self._data.database, "-c", sql]
         name, namespace = self.pod["metadata"]["name"], self.pod["metadata"]["namespace"]
-        done = self._kube.exec(name, namespace, argv, container=self._container, timeout=QUERY_SECONDS)
+        done = self._kube.exec(name, namespace, argv, container=self._container, timeout=QUERY_SECONDS, looks=looks)
         if done.returncode != 0:
             raise ClusterError(f"psql in {name} ended with {done.returncode}: {done.stderr.strip()[:300]}")
-        return [line.split(SEPARATOR) for line in done.stdout.splitlines() if line]
+        return done.stdout
 
     def value(self, sql: str) -> str:
         """The first value of the first row."""
@@ -91,7 +107,7 @@ class Database:
         """Delete every row of every table."""
         tables = self.tables()
         if tables:
-            self.query(f"truncate {', '.join(tables)}")
+            self.execute(f"truncate {', '.join(tables)}")
 
 
 def _literal(text: str) -> str:

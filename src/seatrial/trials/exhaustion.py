@@ -264,7 +264,7 @@ def _fill(running: _Copy, volumes: Sequence[str], limit: float) -> dict[str, Any
     """Fill a copy's volumes, let it try to write, and free them again."""
     seen: dict[str, Any] = {"how": FILLED}
     if running.database:
-        running.sql().query(f"create table {TABLE} as select n from generate_series(1, {ROWS}) n")
+        running.sql().execute(f"create table {TABLE} as select n from generate_series(1, {ROWS}) n")
     uid = running.pod()["metadata"]["uid"]
     seen["at"] = round(running.clock(), 1)
     places = [f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{name}" for name in volumes]
@@ -289,7 +289,7 @@ def _fill(running: _Copy, volumes: Sequence[str], limit: float) -> dict[str, Any
 def _refused(running: _Copy) -> str:
     """What a database without room says to more rows than it has room for; empty where it takes them."""
     try:
-        running.sql().query(f"insert into {TABLE} select n from generate_series({ROWS + 1}, {MORE_ROWS}) n")
+        running.sql().execute(f"insert into {TABLE} select n from generate_series({ROWS + 1}, {MORE_ROWS}) n")
     except SeatrialError as error:
         return error.message
     return ""

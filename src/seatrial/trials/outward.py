@@ -115,7 +115,7 @@ def _row(cell: Cell, control: Reach, found: Reach) -> dict[str, Any]:
 
 def _resolver_of(kube: Kube, source: Source) -> tuple[str, str]:
     """A name that every cluster has, in full, and the server that a pod asks for it."""
-    done = kube.exec(source.pod, source.namespace, ["cat", "/etc/resolv.conf"], container=source.container)
+    done = kube.exec(source.pod, source.namespace, ["cat", "/etc/resolv.conf"], container=source.container, looks=True)
     return read_resolver(done.stdout)
 
 

@@ -457,10 +457,10 @@ def ask_slow_again(kube: Kube, source: Source, answers: Sequence[Answer], limit:
 
 
 def run_script(kube: Kube, source: Source, script: str, *, timeout: float) -> str:
-    """Run a shell script in a source's container; its output.
+    """Run a shell script that asks and tells, and changes nothing, in a source's container; its output.
 
     Raises:
         ExecFailed: it could not be run.
     """
-    done = kube.exec(source.pod, source.namespace, ["/bin/sh", "-c", script], container=source.container, timeout=timeout)
-    return done.stdout
+    argv = ["/bin/sh", "-c", script]
+    return kube.exec(source.pod, source.namespace, argv, container=source.container, timeout=timeout, looks=True).stdout

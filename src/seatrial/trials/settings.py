@@ -158,7 +158,7 @@ def environment(world: World, pod: Object, container: str) -> dict[str, str]:
     kube, name, namespace = world.kube, pod["metadata"]["name"], pod["metadata"]["namespace"]
     try:
         for argv in (["env", "-0"], ["env"]):  # not every env knows -0, without which lines of values are mistaken for variables
-            done = kube.exec(name, namespace, argv, container=container)
+            done = kube.exec(name, namespace, argv, container=container, looks=True)
             if done.returncode == 0 and done.stdout:
                 return parse_environment(done.stdout, "\0" if "\0" in done.stdout else "\n")
     except SeatrialError:

@@ -224,7 +224,7 @@ def _user(kube: Kube, component: str, pod: Mapping[str, Any], container: str) ->
         "container": container,
     }
     try:
-        done = kube.exec(metadata["name"], metadata["namespace"], ["cat", "/proc/1/status"], container=container)
+        done = kube.exec(metadata["name"], metadata["namespace"], ["cat", "/proc/1/status"], container=container, looks=True)
     except ExecFailed as error:
         return {**seen, "uids": None, "rights": {}, "error": error.message}
     fields = {name: rest.split() for name, _, rest in (line.partition(":") for line in done.stdout.splitlines())}
@@ -233,7 +233,7 @@ def _user(kube: Kube, component: str, pod: Mapping[str, Any], container: str) ->
         **seen,
         "uids": [int(part) for part in fields.get("Uid", [])[:3]] or None,
         "rights": rights,
-        "error": done.stderr.strip(),
+        "error": done.stderr.strip() or f"cat ended with {done.returncode} and said nothing of it",
     }
 
 

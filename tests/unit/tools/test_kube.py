@@ -18,7 +18,7 @@ import yaml
 from websocket import ABNF
 
 from seatrial.errors import ClusterError
-from seatrial.tools.kube import ApiError, ExecFailed, Kube, WaitTimeout, selector_of
+from seatrial.tools.kube import MOST_LOST, ApiError, ExecFailed, Kube, WaitTimeout, selector_of
 
 Answer = Callable[["Handler"], None]
 
@@ -361,6 +361,21 @@ def test_exec_is_asked_again_while_the_kubelet_does_not_know_the_container(api: 
     )
     assert kube.exec("a", "shop", ["prog"]).stdout == "out"
     assert len(api.seen) == 2
+
+
+def test_exec_whose_output_was_lost_is_asked_again_where_it_only_looks(api: FakeApi, kube: Kube) -> None:
+    well = json.dumps({"status": "Success"})
+    lost, told = ([(3, well)], [(1, "out"), (3, well)])
+    api.on("GET", PODS + "/a/exec", *(lambda handler, frames=frames: handler.websocket(frames) for frames in (lost, lost, told)))
+    assert kube.exec("a", "shop", ["prog"]).stdout == ""
+    assert kube.exec("a", "shop", ["prog"], looks=True).stdout == "out"
+    assert len(api.seen) == 3
+
+
+def test_exec_that_never_says_anything_ends(api: FakeApi, kube: Kube) -> None:
+    api.on("GET", PODS + "/a/exec", lambda handler: handler.websocket([(3, json.dumps({"status": "Success"}))]))
+    assert kube.exec("a", "shop", ["prog"], looks=True).stdout == ""
+    assert len(api.seen) == MOST_LOST + 1
 
 
 def test_exec_into_a_container_that_never_appears_is_an_error(api: FakeApi, kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,10 +133,9 @@ class Database:
     def __init__(self, *, full: bool) -> None:
         self.full = full
 
-    def query(self, sql: str) -> list[list[str]]:
+    def execute(self, sql: str) -> None:
         if sql.startswith("insert") and self.full:
             raise ClusterError("No space left on device")
-        return []
 
     def value(self, sql: str) -> str:
         return str(ROWS) if "count" in sql else "1"

@@ -167,9 +167,7 @@ class _Shell(Kube):
         self._outputs = list(outputs)
         self.scripts: list[str] = []
 
-    def exec(
-        self, pod: str, namespace: str, argv: Sequence[str], *, container: str | None = None, timeout: float = 30
-    ) -> ExecResult:
+    def exec(self, pod: str, namespace: str, argv: Sequence[str], **how: Any) -> ExecResult:
         self.scripts.append(argv[-1])
         return ExecResult(0, self._outputs.pop(0), "")
 

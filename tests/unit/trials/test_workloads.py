@@ -192,7 +192,7 @@ STATUS = "Name:\tweb\nUid:\t1001\t1001\t1001\t1001\nCapEff:\t0000000000000000\nN
 
 def test_the_kernels_word_on_a_process_is_read_and_told(recorded: Recorded) -> None:
     def asked(text: str) -> dict[str, Any]:
-        kube: Any = SimpleNamespace(exec=lambda *argv, **how: SimpleNamespace(stdout=text, stderr=""))
+        kube: Any = SimpleNamespace(exec=lambda *argv, **how: SimpleNamespace(returncode=0, stdout=text, stderr=""))
         return _user(kube, "frontend", {"metadata": {"name": "web-1", "namespace": "shop"}}, "web")
 
     seen = asked(STATUS)
