@@ -17,6 +17,7 @@ from seatrial.discovery.tree import MAX_FILES, Tree, text_of
 CHART = "Chart.yaml"
 TEMPLATES = (".yaml", ".yml", ".tpl", ".txt", ".json")
 _VALUES = re.compile(r"(?:.+[-._])?values(?:[-._].+)?\.ya?ml", re.IGNORECASE)
+_KIND = re.compile(r"^kind:", re.MULTILINE)
 _ENVIRONMENTS = ("values", "env", "envs", "environments", "environment", "ci", "config", "overrides")
 """Folders in a chart, or beside it, whose YAML files are values for it."""
 
@@ -212,7 +213,7 @@ def _values_files(tree: Tree, charts: Sequence[FoundChart]) -> dict[Path, list[P
     """Chart's folder -> values files of the tree that are meant for it.
 
     In the chart's folder everything that is named like one is. Outside, a file is taken for the values of the chart whose keys it
-    shares most: half of its keys, at least, must be among that chart's own.
+    shares most: half of its keys, at least, must be among that chart's own. One beside templates of its own is theirs.
     """
     found: dict[Path, list[Path]] = {chart.folder: [] for chart in charts}
     defaults = {chart.folder: _keys(chart.defaults) for chart in charts}
@@ -221,9 +222,20 @@ def _values_files(tree: Tree, charts: Sequence[FoundChart]) -> dict[Path, list[P
         if holder is not None:
             if _is_for(path, holder):
                 found[holder].append(path)
-        elif chosen := _closest(path, charts, defaults, tree.root):
+        elif (chosen := _closest(path, charts, defaults, tree.root)) and not _has_templates_of_its_own(path, tree):
             found[chosen].append(path)
     return found
+
+
+def _has_templates_of_its_own(path: Path, tree: Tree) -> bool:
+    """Whether templates of objects lie beside a values file: it is theirs, also where they have lost their Chart.yaml."""
+    folder = PurePosixPath(tree.name(path.parent))
+    for name in tree.own:
+        if name.endswith((".tpl", ".yaml", ".yml")) and PurePosixPath(name).parent in (folder, folder / "templates"):
+            text = text_of(tree.root / name) or ""
+            if "{{" in text and ".Values." in text and (name.endswith(".tpl") or _KIND.search(text)):
+                return True
+    return False
 
 
 def _candidates(tree: Tree) -> list[Path]:

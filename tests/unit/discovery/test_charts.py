@@ -112,6 +112,22 @@ def test_values_files_inside_and_outside(tree: Callable[..., Tree]):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "own"),
+    [
+        ("testing/_helpers.tpl", '{{ define "x" }}{{ .Values.port }}{{ end }}', True),
+        ("testing/templates/api.yaml", "kind: Service\nport: {{ .Values.port }}\n", True),
+        ("testing/helmfile.yaml", "releases: [{name: {{ .Values.port }}}]\n", False),
+        ("testing/service.yaml", "kind: Service\n", False),
+        ("other/service.yaml", "kind: Service\nport: {{ .Values.port }}\n", False),
+    ],
+)
+def test_values_beside_templates_of_their_own_are_not_another_charts(name: str, text: str, own: bool, tree: Callable[..., Tree]):
+    values = {"helm/Chart.yaml": chart("api"), "helm/values.yaml": "port: 1\n", "testing/values.yaml": "port: 2\n"}
+    found = tree({**values, name: text})
+    assert [found.name(path) for path in find_charts(found)[0].values] == ([] if own else ["testing/values.yaml"])
+
+
 def test_helmignore_is_respected(tree: Callable[..., Tree]):
     found = find_charts(
         tree(
