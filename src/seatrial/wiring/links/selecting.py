@@ -16,6 +16,8 @@ from seatrial.wiring.services import Service, ServicePort, target_number
 _SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
 _NOT_SCALABLE = ("DaemonSet", "Job", "CronJob", "Pod", "Service", "ConfigMap", "")
 """Kinds without a scale subresource, that people name all the same."""
+_SOLVER = "acme.cert-manager.io/"
+"""Labels of the pods by which cert-manager proves that a host is its own: it makes them when it needs them."""
 
 
 def selections(graph: Graph) -> Iterator[Edge]:
@@ -41,6 +43,9 @@ def _selection(
         given, namespace = graph.given, graph.shelf.namespace(item)
         makers = graph.shelf.operators(namespace)
         expected = f"pods that the operator of {graph.shelf.title(makers[0])} may make" if makers else ""
+        keys = [*chosen["matchLabels"], *(each["key"] for each in chosen["matchExpressions"])]
+        if any(key.startswith(_SOLVER) for key in keys):
+            expected = expected or "pods that cert-manager makes to prove a host"
         away = [workload.item for each in graph.pods.namespaces for workload in graph.pods.select(each, chosen)]
         if namespace not in graph.pods.namespaces and not away:
             expected = expected or f"pods that others bring: none here are in the namespace {namespace}"

@@ -127,8 +127,16 @@ def _between(graph: Graph, route: Route) -> Iterator[Hit]:
     ends = [end for end in _ends(route.service, route.port) if end[0] is not route.caller]
     for direction in ("Egress", "Ingress"):
         closed = [end for end in ends if not graph.policies.passes(route.caller, *end, direction)]
-        if closed and len(closed) == len(ends):
+        if closed and len(closed) == len(ends) and not _is_theirs(graph, route.caller, closed[0][0], direction):
             yield _cut(graph, route, *closed[0], direction)
+
+
+def _is_theirs(graph: Graph, caller: Workload, called: Workload, direction: str) -> bool:
+    """Whether a route between pods that stand beside is cut by what stands beside, too: that is told where these are judged."""
+    subject = caller if direction == "Egress" else called
+    restricting = [policy.item.template for policy in graph.policies.of(subject, direction)]
+    beside = graph.given.beside
+    return {caller.item.template, called.item.template} <= beside and not beside.isdisjoint(restricting)
 
 
 def _ends(service: Service, port: int | str | None) -> list[tuple[Workload, int]]:
