@@ -94,6 +94,23 @@ def test_a_value_that_is_asked_about_may_be_missing(template: str, said: Callabl
     assert said(template, "image: {tag: a}\n") in ([], ["values.yaml:1 V-UNREAD no template reads image"])
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ('{{ include "shop.tag" . }}', True),
+        ('{{- template "shop.tag" . -}}', True),
+        ('{{ include (printf "shop.%s" "tag") . }}', True),
+        ('{{ include "shop.other" . }}', False),
+        ('{{/* include "shop.tag" . */}}', False),
+    ],
+)
+def test_what_a_helper_prints_that_nobody_calls_is_printed_nowhere(call: str, told: bool, said: Callable[..., list[str]]):
+    helper = '{{ define "shop.tag" }}{{ if true }}x{{ end }}\n{{ .Values.tagg }}{{ end }}\n'
+    found = said(call, "tag: 1\n", **{"templates/_helpers.tpl": helper + '{{ define "shop.other" }}{{ .Values.tag }}{{ end }}'})
+    what = "V-UNDEFINED it prints .Values.tagg, which no file gives"
+    assert found == ([f"templates/_helpers.tpl:2 {what}"] if told else [])
+
+
 def test_what_stands_below_a_key_that_nobody_gives_is_told_once(said: Callable[..., list[str]]):
     template = "{{ .Values.image.tagg }}\n{{ .Values.kong.port }}\n{{ .Values.kong.image.tag }}\n{{ .Values.image.pull }}\n"
     assert said(template, "image: {tag: a}\n")[1:] == [
@@ -171,8 +188,8 @@ def test_a_value_whose_key_is_asked_for_may_be_missing(said: Callable[..., list[
 
 def test_a_helper_may_be_called_with_the_values_of_a_subchart(said: Callable[..., list[str]]):
     helper = {"templates/_helper.tpl": '{{ define "x" }}{{ .Values.name }}{{ end }}', "charts/a/Chart.yaml": CHART}
-    assert said("x", "", **helper, **{"charts/a/values.yaml": "name: a\n"}) == []
-    assert said("x", "", **helper, **{"charts/a/values.yaml": "names: a\n"}) != []
+    assert said('{{ include "x" . }}', "", **helper, **{"charts/a/values.yaml": "name: a\n"}) == []
+    assert said('{{ include "x" . }}', "", **helper, **{"charts/a/values.yaml": "names: a\n"}) != []
 
 
 def test_a_template_has_the_values_of_its_own_chart(said: Callable[..., list[str]]):
