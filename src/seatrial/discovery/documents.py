@@ -12,6 +12,8 @@ from seatrial.discovery.tree import Tree, text_of
 
 _SUFFIXES = frozenset({".md", ".rst", ".adoc", ".txt", ".sh", ".bash", ".ps1", ".mk"})
 _NAMES = frozenset({"Makefile", "Justfile", "Taskfile.yml", "Jenkinsfile", "Tiltfile"})
+_PATTERN = re.compile(r".+\.ya?ml\.(?:example|sample|template|tmpl|tpl|dist)")
+"""A manifest that is copied and filled in before it is applied; how, its comments tell."""
 _WORKFLOWS = frozenset({".github", ".gitlab-ci.yml", ".circleci", "azure-pipelines.yml"})
 _CONTINUED = re.compile(r"[ \t]*[\\`^][ \t]*\n[ \t]*")
 _EXPRESSION = re.compile(r"\$\{\{[^{}\n]*\}\}|\$\([^()\n]*\s[^()\n]*\)")
@@ -58,5 +60,11 @@ def documents(tree: Tree) -> Iterator[Document]:
     """Everything in a tree that tells people or pipelines what to do."""
     for name in tree.own:
         path = PurePosixPath(name)
-        if path.suffix.lower() in _SUFFIXES or path.name in _NAMES or _WORKFLOWS & {*path.parts}:
+        told = path.suffix.lower() in _SUFFIXES or path.name in _NAMES or _WORKFLOWS & {*path.parts}
+        if told or (is_pattern(path.name) and "templates" not in path.parts):
             yield Document(name, text_of(tree.root / name) or "")
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a file is the pattern of a manifest: ``secret.yaml.example``."""
+    return _PATTERN.fullmatch(name.lower()) is not None

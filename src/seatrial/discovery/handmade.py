@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from seatrial.discovery.documents import Document
+from seatrial.chart.yamlstream import StreamError, read
+from seatrial.discovery.documents import Document, is_pattern
 
 _OPTIONS = r"(?:-{1,2}\S+\s+(?:(?:[\w.][\w.-]*|\$\{?\w+\}?|\"[^\"\s]*\")\s+)?)*"
 _CREATES = re.compile(
@@ -31,7 +32,7 @@ def made_by_hand(told: Iterable[Document]) -> Mapping[tuple[str, str], str]:
     """
     found: dict[tuple[str, str], str] = {}
     for document in told:
-        for kind, called in _made(document):
+        for kind, called in (*_made(document), *_copied(document)):
             found.setdefault((kind, called), f"made beforehand, as {document.name} says")
     return found
 
@@ -44,3 +45,17 @@ def _made(document: Document) -> Iterator[tuple[str, str]]:
                 if match["name"] not in _TYPES:
                     begun = "*" if match.groupdict().get("open") else ""
                     yield _KINDS[match["kind"].lower()], f"{match['name']}{begun}"
+
+
+def _copied(document: Document) -> Iterator[tuple[str, str]]:
+    """What is made of the pattern of a manifest, once somebody has filled it in."""
+    if not is_pattern(document.name):
+        return
+    try:
+        objects = [each.data for each in read(document.text)]
+    except StreamError:
+        return  # filled in by a program
+    for data in objects:
+        metadata = data.get("metadata") if isinstance(data, dict) else None
+        if isinstance(metadata, dict) and data.get("kind") in _KINDS.values():
+            yield str(data["kind"]), str(metadata.get("name"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,18 @@ def test_workflows_are_read_and_manifests_are_not(tree: Callable[..., Tree]) -> 
         documents(tree({".github/workflows/a.yml": step.format(name="one"), "k8s/a.yaml": step.format(name="two")}))
     )
     assert made == {("Secret", "one"): "made beforehand, as .github/workflows/a.yml says"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "made"),
+    [
+        ("k8s/secret.yaml.example", "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\n", {("Secret", "login")}),
+        ("k8s/all.yml.template", "kind: Service\n---\nkind: ConfigMap\nmetadata: {name: env}\n", {("ConfigMap", "env")}),
+        ("k8s/secret.yaml.tmpl", "# kubectl create secret generic login\nkind: {{ kind }}\n", {("Secret", "login")}),
+        ("k8s/role.yaml.example", "kind: Role\nmetadata: {name: login}\n", set()),
+        ("chart/templates/secret.yaml.example", "kind: Secret\nmetadata: {name: login}\n", set()),
+        ("k8s/secret.yaml.bak", "kind: Secret\nmetadata: {name: login}\n", set()),
+    ],
+)
+def test_what_is_made_of_the_pattern_of_a_manifest(name: str, text: str, made: set[Any], tree: Callable[..., Tree]) -> None:
+    assert made_by_hand(documents(tree({name: text}))) == {each: f"made beforehand, as {name} says" for each in made}
