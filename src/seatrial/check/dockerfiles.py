@@ -309,18 +309,27 @@ def _missing(kitchen: Kitchen, place: Place, source: str, where: str) -> Finding
 
 
 def _is_made(kitchen: Kitchen, source: str) -> bool:
-    """Whether something else brings a source: a Makefile in the context, another repository that is cloned there, a submodule."""
+    """Whether something else brings a source: a Makefile, another repository that is cloned there, a submodule, a script."""
     context = kitchen.found.context
     if re.search(rf"^{re.escape(source)}\s*:", text_of(context / "Makefile") or "", re.MULTILINE):
         return True
     first = re.escape(PurePosixPath(source).parts[0])
-    told = (text_of(path) or "" for path in (*sorted(context.glob("*.md")), *sorted(context.glob("*.sh"))))
+    told = [text_of(path) or "" for path in (*sorted(context.glob("*.md")), *sorted(context.glob("*.sh")))]
     if any(re.search(rf"\bgit clone\b.*[/:]{first}(?:\.git)?\s*$", text, re.MULTILINE) for text in told):
+        return True
+    ignored = {line.strip().lstrip("/") for line in (text_of(context / ".gitignore") or "").splitlines()}
+    if source in ignored and any(_writes(line, source) for text in told for line in text.splitlines()):
         return True
     wanted = context / source
     modules = re.findall(r"^\s*path\s*=\s*(\S+)\s*$", text_of(kitchen.tree.root / ".gitmodules") or "", re.MULTILINE)
     homes = [kitchen.tree.root / path for path in modules]
     return any(home.is_relative_to(wanted) or wanted.is_relative_to(home) for home in homes)
+
+
+def _writes(line: str, name: str) -> bool:
+    """Whether a command writes a file: ``gcloud iam service-accounts keys create ./key.json``, ``cp .env.example .env``."""
+    by = r"(?:\b(?:create|tee|touch|keygen)\b|\b(?:cp|mv)\s+\S+|>|\s-{1,2}o(?:ut\w*)?\b)"
+    return name in line and re.search(rf"{by}.*[\s=/]{re.escape(name)}(?![\w.-])", line[:500]) is not None
 
 
 def _reaches(kitchen: Kitchen, source: str) -> bool:
