@@ -27,6 +27,7 @@ _SETTINGS = re.compile(
     r"builtin|argocd-image-updater|tilt\.dev|devspace|garden\.io|pluto|score\.dev)[./]?.*"
 )
 """API groups of settings that tools read from files and that no cluster is given."""
+_SAYS_PATCH = re.compile(r"^[ \t]*#.*\bpatch(?:es)?\b", re.MULTILINE | re.IGNORECASE)
 _TOOLS = (("v1", "Config"), ("v1", "Policy"))
 """A kubeconfig, and what schedulers were once told."""
 
@@ -104,9 +105,22 @@ def find_manifests(tree: Tree, charts: Iterable[Path], values: Iterable[Path]) -
                 continue
             broken.append((path, error.problem, error.line))
             documents = _later_wins(text)
-        if any(is_object(document.data) for document in documents):
+        objects = [document.data for document in documents if is_object(document.data)]
+        if objects and ("patch" in path.name or _SAYS_PATCH.search(text)) and all(map(_is_part, objects)):
+            unread.append((path, "holds patches, which no kustomization names"))
+        elif objects:
             files.append(path)
     return Manifests(tuple(files), tuple(broken), tuple(templated), kustomizations, tuple(unread))
+
+
+def _is_part(data: Mapping[str, Any]) -> bool:
+    """Whether it is a workload that can only change another one: it has neither a selector nor labels for its pods."""
+    spec = data.get("spec")
+    if data["kind"] not in ("Deployment", "StatefulSet", "DaemonSet") or not isinstance(spec, dict) or "selector" in spec:
+        return False
+    template = spec.get("template")
+    metadata = template.get("metadata") if isinstance(template, dict) else None
+    return not (isinstance(metadata, dict) and metadata.get("labels"))
 
 
 def _later_wins(text: str) -> list[Document]:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from seatrial.discovery.manifests import find_manifests, groups
 from seatrial.discovery.tree import Tree
 
@@ -55,6 +57,28 @@ def test_kustomizations_and_their_patches(tree: Callable[..., Tree]):
     assert len(found.kustomizations) == 4
     prod = next(each for each in found.kustomizations if each.path.parent.name == "prod")
     assert [made.name(path) for path in prod.uses] == ["base", "prod/old.yaml", "prod/more.yaml"]
+
+
+PART = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {%s template: {metadata: {%s}, spec: {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "patch"),
+    [
+        ("web.yaml", "# An example patch.\n" + PART % ("", "annotations: {a: b}"), True),
+        ("web-patch.yaml", PART % ("", ""), True),
+        ("web.yaml", PART % ("", ""), False),
+        ("web-patch.yaml", PART % ("selector: {},", ""), False),
+        ("web-patch.yaml", PART % ("", "labels: {app: web}"), False),
+        ("web-patch.yaml", PART % ("", "") + "---\n" + POD, False),
+        ("web-patch.yaml", POD, False),
+    ],
+)
+def test_what_can_only_be_a_patch_is_no_manifest(name: str, text: str, patch: bool, tree: Callable[..., Tree]):
+    made = tree({name: text})
+    found = find_manifests(made, [], [])
+    assert [path.name for path in found.files] == ([] if patch else [name])
+    assert [path.name for path, _ in found.unread] == ([name] if patch else [])
 
 
 def keys(*names: str) -> frozenset[tuple[str, str, str]]:
