@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -183,3 +184,12 @@ def test_a_node_that_cannot_be_used_leaves_it_open() -> None:
 
     verdict = judge_requests(observe_requests(_world(node_exec, Kube(mine=[_pod("api-1", "a1")], system=[]))))
     assert verdict.outcome is Outcome.INCONCLUSIVE and "programs cannot be run on the nodes" in verdict.reason
+
+
+def test_what_a_cluster_showed_passes_and_not_with_one_answer(recorded: Callable[[str], Any]) -> None:
+    seen = recorded("requests")
+    verdict = judge_requests(seen)
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 6)
+    seen["asked"][0] |= {"outcome": USABLE, "words": "HTTP 200"}
+    assert seen["asked"][0]["pod"] in judge_requests(seen).reason
+    assert judge_requests({**recorded("requests"), "controls": []}).outcome is Outcome.INCONCLUSIVE

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -229,3 +230,12 @@ def test_what_was_seen_is_drawn_with_each_look_and_each_recovery():
     assert "backend: Pod seatrial-exhausted-backend out of CPU at 20.0 s for 21.0 s, ready again after 3.0 s, limit 60 s" in drawn
     assert "Copies: 4 requests in 45.2 s, 1 failed" in drawn
     assert "<svg" in recovery.draw(exhaustion.pictured([]))
+
+
+def test_what_a_cluster_showed_passes_and_not_with_a_row_less(recorded: Callable[[str], Any]):
+    assert judge_exhaustion(recorded("exhaustion")).outcome is Outcome.PASSED
+    seen = recorded("exhaustion")
+    (full,) = [fall for item in seen["components"] for fall in item["falls"] if fall["how"] == FILLED]
+    full["rows"] -= 1
+    verdict = judge_exhaustion(seen)
+    assert verdict.outcome is Outcome.FAILED and f"{ROWS - 1}" in verdict.reason

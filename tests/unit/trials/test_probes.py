@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -310,3 +310,12 @@ def test_one_client_asks_from_before_the_freezing_until_after_the_return(
     assert all_.steps == steps
     assert seen_["marks"] == found
     assert ((seen_["left"] is None), (seen_["back"] is None)) == (found["gone"] is None, found["back"] is None)
+
+
+def test_what_a_cluster_showed_passes_and_not_with_one_request_to_the_frozen_pod(recorded: Callable[[str], Any]) -> None:
+    seen_ = recorded("readiness")
+    verdict = judge_readiness(seen_)
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, len(spells_of(seen_)["out"])) and verdict.judged >= 200
+    seen_["calls"][seen_["victim"]]["out"] = 1
+    assert f"Pod {seen_['victim']}: found 1 requests sent to it" in judge_readiness(seen_).reason
+    assert "answered (bigger: several)" in recovery.draw(probes.pictured(seen_))
