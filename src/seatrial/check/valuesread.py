@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from seatrial.chart.values import Leaf, leaves
 from seatrial.chart.yamlstream import read
@@ -66,13 +67,15 @@ def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
     given = {file: _leaves(file) for file in files}
     if not reading.whole:
         without: dict[str, list[Finding]] = {}
+        usual = {leaf.path: leaf.default for leaf in given.get(chart.defaults, ())} if chart.defaults else {}
         for file, found in given.items():
-            for finding in _unread(chart, file, found, reading):
+            for finding in _unread(chart, file, found, reading, usual):
                 if finding.id == NO_EFFECT.id:
                     without.setdefault(finding.values_path or "", []).append(finding)
                 else:
                     yield finding
-        for first, *rest in without.values():  # who mends the template, or knows that the key is wrong, mends every file
+        for told in without.values():  # who mends the template, or knows that the key is wrong, mends every file
+            first, *rest = sorted(told, key=lambda each: each.group is Group.HYGIENE)
             yield replace(first, what=first.what + so_do([_file_name(chart, each.place.path) for each in rest]))
     yield from _undefined(chart, reading, given)
 
@@ -147,19 +150,24 @@ def _leaves(file: Path) -> list[Leaf]:
         return []  # told where values files are read
 
 
-def _unread(chart: FoundChart, file: Path, found: Sequence[Leaf], reading: Reading) -> Iterator[Finding]:
-    """One finding for the highest part of each branch that nothing reads."""
+def _unread(
+    chart: FoundChart, file: Path, found: Sequence[Leaf], reading: Reading, usual: Mapping[Path_, Any]
+) -> Iterator[Finding]:
+    """One finding for the highest part of each branch that nothing reads.
+
+    What values.yaml sets to the same is no wish of the file's own: there it is told already.
+    """
     own = file == chart.defaults
-    told: set[Path_] = set()
+    branches: dict[Path_, list[Leaf]] = {}
     for leaf in found:
-        if reading.reads(leaf.path):
-            continue
-        depth = next(depth for depth in range(1, len(leaf.path) + 1) if not reading.reads(leaf.path[:depth]))
-        top = leaf.path[:depth]
-        if top not in told:
-            told.add(top)
-            name = ".".join(top)
-            line = leaf.line if top == leaf.path else read(text_of(file) or "")[0].line_of(top)
-            set_to = f" to {shown(leaf.default)}" if top == leaf.path else ""
-            what = f"no template reads {name}" if own else f"it sets {name}{set_to}, which no template reads"
-            yield (UNREAD if own else NO_EFFECT).at(Place(file, line), f"chart {chart.name}", what, values_path=name)
+        if not reading.reads(leaf.path):
+            depth = next(depth for depth in range(1, len(leaf.path) + 1) if not reading.reads(leaf.path[:depth]))
+            branches.setdefault(leaf.path[:depth], []).append(leaf)
+    for top, below in branches.items():
+        name, first = ".".join(top), below[0]
+        line = first.line if top == first.path else read(text_of(file) or "")[0].line_of(top)
+        set_to = f" to {shown(first.default)}" if top == first.path else ""
+        what = f"no template reads {name}" if own else f"it sets {name}{set_to}, which no template reads"
+        as_usual = not own and all(leaf.path in usual and usual[leaf.path] == leaf.default for leaf in below)
+        rule, group = UNREAD if own else NO_EFFECT, Group.HYGIENE if as_usual else None
+        yield rule.at(Place(file, line), f"chart {chart.name}", what, values_path=name, group=group)

@@ -58,6 +58,17 @@ def test_a_misspelled_value_of_an_environment_has_no_effect(said: Callable[..., 
     assert found == ["values-prod.yaml:1 V-NO-EFFECT it sets replcas to 3, which no template reads"]
 
 
+@pytest.mark.parametrize(
+    ("prod", "grave"),
+    [("old: {name: web}\n", False), ("old: {name: api}\n", True), ("old: {name: web, port: 1}\n", True), ("name: web\n", True)],
+)
+def test_what_values_yaml_sets_to_the_same_in_vain_is_hygiene(prod: str, grave: bool, repository: Callable[..., Tree]):
+    files = {"Chart.yaml": CHART, "templates/a.yaml": "{{ .Values.port }}", "values.yaml": "port: 1\nold: {name: web}\n"}
+    (chart,) = find_charts(repository({**files, "values-prod.yaml": prod}))
+    (found,) = [each for each in judge_reading(chart, read_templates(chart)) if each.id == "V-NO-EFFECT"]
+    assert found.group is (Group.WILL_BREAK if grave else Group.HYGIENE)
+
+
 def test_a_value_without_effect_is_told_once(said: Callable[..., list[str]]):
     files = {"values-prod.yaml": "replcas: 3\n", "values-dev.yaml": "replcas: 2\nother: 1\n"}
     assert said("{{ .Values.replicas }}", "replicas: 1\n", **files) == [
