@@ -27,6 +27,7 @@ from seatrial.checks.found import Part
 from seatrial.cluster.ownership import Owner
 from seatrial.cluster.ports import LOOPBACK, free_subnets, make_network
 from seatrial.errors import ProcessError
+from seatrial.tools import psql
 from seatrial.tools.docker import Docker
 from seatrial.world import World
 
@@ -347,9 +348,10 @@ class Database:
 
         Raises:
             ProcessError: the statement failed.
+            SeatrialError: not all of its answer arrived.
         """
-        argv = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", self._data.user, "-d", self._data.database]
-        return [line for line in self._docker.exec(self._box.name, *argv, "-c", sql).stdout.splitlines() if line]
+        argv = psql.command(self._data.user, self._data.database, sql)
+        return [row[0] for row in psql.read(lambda: self._docker.exec(self._box.name, *argv).stdout)]
 
     def tables(self) -> list[str]:
         """Names of all tables, as SQL writes them."""

@@ -10,16 +10,14 @@ from seatrial.app import App, Data
 from seatrial.chart import workloads
 from seatrial.chart.workloads import quantity
 from seatrial.errors import ClusterError, SeatrialError
+from seatrial.tools import psql
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
 from seatrial.trials.answers import source_in
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
-SEPARATOR = "\x1f"
 QUERY_SECONDS = 20.0
-_FOOTER = re.compile(r"\(\d+ [^()]+\)")
-"""How psql ends its answer: how many rows there are, in the server's language."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -46,13 +44,11 @@ class Database:
         """Rows of one statement that only reads, every value as text.
 
         Raises:
-            ClusterError: the statement failed, or not all that was said of it arrived.
+            ClusterError: the statement failed.
             ExecFailed: psql could not be run.
+            SeatrialError: not all of its answer arrived.
         """
-        said = [line for line in self._psql(sql, looks=True).splitlines() if line]
-        if len(said) < 2 or not _FOOTER.fullmatch(said[-1]):
-            raise ClusterError(f"psql in {self.pod['metadata']['name']} did not say to its end what it found: {sql}")
-        return [row.split(SEPARATOR) for row in said[1:-1]]
+        return psql.read(lambda: self._psql(sql))
 
     def execute(self, sql: str) -> None:
         """Run statements that change something.
@@ -60,13 +56,12 @@ class Database:
         Raises:
             ClusterError, ExecFailed: as :meth:`query`.
         """
-        self._psql(sql, looks=False)
+        self._psql(sql)
 
-    def _psql(self, sql: str, *, looks: bool) -> str:
-        argv = ["psql", "-X", "-A", "-F", SEPARATOR, "-v", "ON_ERROR_STOP=1"]
-        argv += ["-U", self._data.user, "-d", self._data.database, "-c", sql]
+    def _psql(self, sql: str) -> str:
+        argv = psql.command(self._data.user, self._data.database, sql)
         name, namespace = self.pod["metadata"]["name"], self.pod["metadata"]["namespace"]
-        done = self._kube.exec(name, namespace, argv, container=self._container, timeout=QUERY_SECONDS, looks=looks)
+        done = self._kube.exec(name, namespace, argv, container=self._container, timeout=QUERY_SECONDS)
         if done.returncode != 0:
             raise ClusterError(f"psql in {name} ended with {done.returncode}: {done.stderr.strip()[:300]}")
         return done.stdout

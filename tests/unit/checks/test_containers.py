@@ -253,7 +253,7 @@ DATA = Data(component="db", user="u", database="d")
 def test_the_database_is_asked_inside_its_container(engine: Engine) -> None:
     database = Database(engine, BOX, DATA)  # type: ignore[arg-type]
     assert database.wait(1) == ""
-    engine.printed = "public.todos\n"
+    engine.printed = "quote_ident\npublic.todos\n(1 row)\n"
     assert database.tables() == ["public.todos"]
     assert engine.ran[-1][:1] == ("psql",) and engine.ran[-1][7:11] == ("-U", "u", "-d", "d")
 
@@ -261,7 +261,7 @@ def test_the_database_is_asked_inside_its_container(engine: Engine) -> None:
 def test_rows_of_all_tables_are_looked_through(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(engine, BOX, DATA)  # type: ignore[arg-type]
     monkeypatch.setattr(database, "tables", lambda: ["public.a", "public.b"])
-    engine.printed = json.dumps({TABLE: "public.b", "title": "milk x-1"}) + "\n"
+    engine.printed = "text\n" + json.dumps({TABLE: "public.b", "title": "milk x-1"}) + "\n(1 row)\n"
     assert database.rows("x-1") == [{TABLE: "public.b", "title": "milk x-1"}]
     assert engine.ran[-1][-1].count("like '%x-1%'") == 2
     empty = Database(engine, BOX, DATA)  # type: ignore[arg-type]

@@ -312,12 +312,16 @@ class Engine:
         return Completed(argv, 0, answer.get(argv[0], str)(), "", 0.1)
 
     def _psql(self, sql: str) -> str:
+        found = self._found(sql)
+        return "\n".join(["column", *found, f"({len(found)} rows)", ""])
+
+    def _found(self, sql: str) -> list[str]:
         if sql.startswith("show"):
-            return "17.6\n"
+            return ["17.6"]
         if "pg_tables" in sql:
-            return "public.todos\n"
+            return ["public.todos"]
         text = sql.rpartition("like '%")[2].removesuffix("%'")
-        return "".join(f"{json.dumps(row)}\n" for row in self.rows if text in json.dumps(row))
+        return [json.dumps(row) for row in self.rows if text in json.dumps(row)]
 
     def _tool(self, given: str) -> str:
         asked = json.loads(given)["body"]
