@@ -257,10 +257,10 @@ class Onlookers(Watch):
 
         Returns:
             ``controls`` (what, status, error: before anything was cut, or with the database back), ``calls`` (outage, what,
-            status, json: whether the body is, seconds, ready: backends at that time where it is not, error), ``shown`` (outage,
-            what, text that the page told or None, seconds, screenshot), ``lasted`` and ``recovered`` (outage -> seconds;
-            recovered None where it did not), ``normal`` (what, done, stopped: afterwards), ``restarts`` (before, after: pod ->
-            count), ``trouble`` (why the onlookers saw no more), ``limits``.
+            status, json: whether the body is, seconds, ready: backends at that time where it is not, error, broke: how the
+            connection broke off), ``shown`` (outage, what, text that the page told or None, seconds, screenshot), ``lasted`` and
+            ``recovered`` (outage -> seconds; recovered None where it did not), ``normal`` (what, done, stopped: afterwards),
+            ``restarts`` (before, after: pod -> count), ``trouble`` (why the onlookers saw no more), ``limits``.
         """
         return {
             "controls": self._controls,
@@ -316,22 +316,27 @@ class Caller(threading.Thread):
     def run(self) -> None:
         while not self._over.is_set():
             began = time.monotonic()
-            read = self._noted(_call(self._http, "GET", TODOS, None))
+            read = self._noted(lambda: _call(self._http, "GET", TODOS, None))
             if self._mended is not None and began > self._mended and read["status"] == 200:
                 self._well = time.monotonic()
                 break
             with self._writing:
                 if self.failing.is_set() and not self._reads_only:
-                    self._noted(_call(self._http, "POST", TODOS, {"title": "in vain"}))
-                    self._noted(_chat(self._world, self._http))
+                    self._noted(lambda: _call(self._http, "POST", TODOS, {"title": "in vain"}))
+                    self._noted(lambda: _chat(self._world, self._http))
             self._over.wait(CALL_SECONDS)
         self._http.close()
 
-    def _noted(self, call: dict[str, Any]) -> dict[str, Any]:
+    def _noted(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Ask, and keep what failed; once more what broke off while no backend was left: the edge may have been changing."""
+        call = ask()
         if call["status"] is None or call["status"] >= 400:
             self.failing.set()
         if self.failing.is_set() and self._mended is None:
-            self.calls.append({**call, "outage": DATABASE, "ready": None if call["json"] else _ready_backends(self._world)})
+            ready = None if call["json"] else _ready_backends(self._world)
+            if call["broke"] and ready == 0:
+                call = {**ask(), "broke": call["error"]}
+            self.calls.append({**call, "outage": DATABASE, "ready": ready})
         return call
 
     def only_read(self) -> None:
@@ -353,13 +358,16 @@ class Caller(threading.Thread):
 
 def _call(http: httpx.Client, method: str, path: str, body: Any) -> dict[str, Any]:
     began = time.monotonic()
+    broke = ""
     try:
         answer = http.request(method, path, json=body)
         status, text, error = answer.status_code, answer.text, "" if answer.is_success else answer.text[:200]
     except httpx.HTTPError as failure:
         status, text, error = None, "", f"{type(failure).__name__}: {failure}"
+        broke = error if isinstance(failure, httpx.NetworkError | httpx.ProtocolError) else ""
     seconds = round(time.monotonic() - began, 2)
-    return {"what": f"{method} {path}", "status": status, "json": _is_json(text), "seconds": seconds, "error": error}
+    told = {"what": f"{method} {path}", "status": status, "json": _is_json(text), "seconds": seconds, "error": error}
+    return {**told, "broke": broke}
 
 
 def _chat(world: World, http: httpx.Client) -> dict[str, Any]:
@@ -540,6 +548,8 @@ def _evidence(seen: Mapping[str, Any]) -> list[Evidence]:
         slowest = max((call["seconds"] for call in calls), default=0)
         text = f"without the {outage} for {seen['lasted'].get(outage)} s: {len(calls)} calls, {own} answered in JSON"
         text += f", the rest by the edge, which had no backend left; the slowest after {slowest} s" if own < len(calls) else ""
+        broken = [call["broke"] for call in calls if call.get("broke")]
+        text += f"; {len(broken)} broke off and were asked once more: {broken[0]}" if broken else ""
         found.append(Evidence(f"{text}; well {seen['recovered'].get(outage)} s after its repair", data=calls))
     found += [
         Evidence(f"{item['what']} without the {item['outage']}: {item['text']!r}", artefact=item["screenshot"])

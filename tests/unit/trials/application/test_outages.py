@@ -236,3 +236,36 @@ def test_the_frontend_is_asked_through_the_api_server(
 def test_a_recorded_outage_passes(recorded: Callable[[str], Any]) -> None:
     verdict = judge_outages(recorded("outage")["users"])
     assert verdict.outcome is Outcome.PASSED, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("ready", "breaks", "status"),
+    [(0, 1, 502), (0, 2, None), (1, 1, None)],
+    ids=["once without a backend", "twice", "with a backend that could answer"],
+)
+def test_what_breaks_off_without_a_backend_is_asked_once_more(
+    monkeypatch: pytest.MonkeyPatch, ready: int, breaks: int, status: int | None
+) -> None:
+    left = [breaks]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if left[0]:
+            left[0] -= 1
+            raise httpx.RemoteProtocolError("peer closed connection", request=request)
+        return httpx.Response(502, json={"error": "gone"})
+
+    http = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(users, "at_edge", lambda *_: http)
+    monkeypatch.setattr(outages, "_ready_backends", lambda world: ready)
+    caller = Caller(cast(Any, None), users.NOBODY, 1.0)
+    caller._noted(lambda: outages._call(http, "GET", "/api/todos", None))
+    (noted,) = caller.calls
+    assert noted["status"] == status
+    assert noted["broke"] == "RemoteProtocolError: peer closed connection"
+
+
+def test_what_broke_off_is_told(seen: dict[str, Any]) -> None:
+    seen["calls"][0] |= {"broke": "ReadError: reset"}
+    verdict = judge_outages(seen)
+    assert verdict.outcome is Outcome.PASSED
+    assert "1 broke off and were asked once more: ReadError: reset" in verdict.evidence[0].what
