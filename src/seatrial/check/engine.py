@@ -76,12 +76,12 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
     schemas = Schemas(toolchain.lock().entry("kube-apiserver").version)
     loose = manifests.read_all(found)
     with ThreadPoolExecutor(AT_ONCE) as pool, tempfile.TemporaryDirectory(prefix="seatrial-check-") as scratch:
-        linting = pool.submit(_with, tools, "hadolint", lambda at: scanners.lint_dockerfiles(at, found.dockerfiles, titles))
         helm = helm_of(tools["helm"].result().path) if found.charts else None
         benches = charts.render_all(found, helm, schemas.version, Path(scratch), pool) if helm else []
         judged = [each for bench in benches for each in bench.forms()]
         judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
         scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles, ahead))
+        linting = pool.submit(_with, tools, "hadolint", lambda at: scanners.lint_dockerfiles(at, found.dockerfiles, titles))
         charts.render_seconds(benches, Path(scratch), pool)
         linted = charts.lint_all(benches, pool)
         installed = [item for bench in benches for item in bench.objects]

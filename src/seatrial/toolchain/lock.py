@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
+import yaml
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -238,8 +239,9 @@ def load(path: Path) -> Lock:
 
 @cache
 def shipped() -> Lock:
-    """The lock of this seatrial."""
-    return load(data("lock.yaml"))
+    """The lock of this seatrial: it is in order, so nobody asks for its lines, and a quicker reader does."""
+    file = data("lock.yaml")
+    return yamlfile.parse(file, Lock, yaml.load(file.read_bytes(), yaml.CSafeLoader))
 
 
 def this_platform() -> Platform:

@@ -26,6 +26,8 @@ RENDER_LINES = 500_000
 """How much one chart may render; 1,000 usual objects are some 50,000 lines."""
 RENDER_MEMORY = 4 * 2**30
 """Address space, in bytes, that linting, rendering or packaging one chart may take; a usual chart needs a third."""
+_SOON_OVER = {"GOGC": "off", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
+"""A rendering is over before its garbage matters, and the threads that look for it cost a third of its time."""
 ASK_SECONDS = 30.0
 """How long a question to the cluster (history, status, values) may take."""
 GRACE_SECONDS = 15.0
@@ -418,7 +420,7 @@ class Helm:
         return process.run(
             [self.path, *argv, *context],
             timeout=timeout,
-            env=self._env,
+            env={**self._env, **_SOON_OVER} if memory else self._env,
             input=given,
             check=check,
             kept_lines=kept_lines,

@@ -129,3 +129,7 @@ def test_an_unknown_machine_is_told_what_to_use(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(ToolchainError, match=r"no tools for linux/riscv64.*WSL2"):
         lock.this_platform()
+
+
+def test_the_quick_reader_reads_what_the_one_with_lines_does():
+    assert lock.shipped() == lock.load(lock.data("lock.yaml"))
