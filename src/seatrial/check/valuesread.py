@@ -62,7 +62,12 @@ MOST_VALUES = 20_000
 
 
 def judge_reading(chart: FoundChart, reading: Reading) -> Iterator[Finding]:
-    """Values that nothing reads, and values that are printed and that nobody gives."""
+    """Values that nothing reads, and values that are printed and that nobody gives.
+
+    Nothing where .helmignore keeps all templates from Helm: that is told, and nobody knows what they would read.
+    """
+    if not chart.templates and (chart.folder / "templates").is_dir():
+        return
     files = [*([chart.defaults] if chart.defaults else []), *chart.values]
     given = {file: _leaves(file) for file in files}
     if not reading.whole:

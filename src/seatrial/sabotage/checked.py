@@ -96,7 +96,8 @@ def judge_all(root: Path, faults: Sequence[Miswiring], copy: Callable[[Path, Pat
         with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
             folder = Path(scratch).resolve()
             chart = load_app(root).chart.path.as_posix()
-            said = render_together(helm.path, root, chart, recording.said, faults, folder)
+            whole = [fault for fault in faults if fault.renders]
+            said = dict(zip(whole, render_together(helm.path, root, chart, recording.said, whole, folder), strict=True))
             workers = ProcessPoolExecutor(
                 AT_ONCE,
                 mp_context=multiprocessing.get_context("spawn"),
@@ -104,7 +105,7 @@ def judge_all(root: Path, faults: Sequence[Miswiring], copy: Callable[[Path, Pat
                 initargs=(root, folder, copy, helm),
             )
             with workers as pool:
-                reports = [pool.submit(_judge, fault, own) for fault, own in zip(faults, said, strict=True)]
+                reports = [pool.submit(_judge, fault, said.get(fault, {})) for fault in faults]
                 healthy = engine.check(walk(root), toolchain)  # the linters run meanwhile
                 found = [held_against(before, fault, each.result()) for fault, each in zip(faults, reports, strict=True)]
     finally:
@@ -185,4 +186,7 @@ def _judge(fault: Miswiring, said: Said) -> Report | str:
         return str(error)
     finally:
         for edit in fault.edits:
-            (place.folder / edit.file).write_bytes((place.root / edit.file).read_bytes())
+            if edit.old:
+                (place.folder / edit.file).write_bytes((place.root / edit.file).read_bytes())
+            else:
+                (place.folder / edit.file).unlink(missing_ok=True)

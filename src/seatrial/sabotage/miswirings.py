@@ -1,4 +1,4 @@
-"""Faults between the files of the reference application, read from ``wiring.yaml``."""
+"""Faults between the files of the reference application, and in one of them, read from ``wiring.yaml`` and ``files.yaml``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import yaml
 
 from seatrial.sabotage.model import Edit, Miswiring
 
-FILE = "wiring.yaml"
+FILES = ("wiring.yaml", "files.yaml")
 
 
 def load() -> tuple[Miswiring, ...]:
-    """All of them, by rule, as the file has them; a fault is called ``<rule>/<shape>``."""
-    data = yaml.safe_load(resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8"))
+    """All of them, by rule, as the files have them; a fault is called ``<rule>/<shape>``."""
+    data = [yaml.safe_load(resources.files(__package__).joinpath(file).read_text(encoding="utf-8")) for file in FILES]
     return tuple(
-        _miswiring(rule, shape, fields) for rule, shapes in data.items() if rule != "files" for shape, fields in shapes.items()
+        _miswiring(rule, shape, fields)
+        for rules in data
+        for rule, shapes in rules.items()
+        if rule != "files"
+        for shape, fields in shapes.items()
     )
 
 
@@ -29,4 +33,5 @@ def _miswiring(rule: str, shape: str, fields: dict[str, Any]) -> Miswiring:
         shape=shape,
         says=fields.get("says", ""),
         consequences=tuple(fields.get("also", ())),
+        renders=fields.get("renders", True),
     )

@@ -103,12 +103,14 @@ class Miswiring(Fault):
         shape: which of the rule's faults it is, in words.
         says: words of that finding.
         consequences: rules that find what the same fault breaks besides: these, and no others.
+        renders: the chart renders with it.
     """
 
     rule: str
     shape: str
     says: str = ""
     consequences: tuple[str, ...] = ()
+    renders: bool = True
 
     @property
     def root(self) -> str:

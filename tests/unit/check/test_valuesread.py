@@ -205,3 +205,8 @@ def test_a_helper_may_be_called_with_the_values_of_a_subchart(said: Callable[...
 
 def test_a_template_has_the_values_of_its_own_chart(said: Callable[..., list[str]]):
     assert said("{{ .Values.name }}", "", **{"charts/a/Chart.yaml": CHART, "charts/a/values.yaml": "name: a\n"}) != []
+
+
+def test_without_any_template_nothing_is_said_of_values(said: Callable[..., list[str]]):
+    assert said("{{ .Values.a }}", "b: 1\n", **{".helmignore": "*.md\n!README.md\n"}) == []
+    assert said("{{ .Values.a }}", "b: 1\n") != []
