@@ -208,5 +208,5 @@ def test_a_template_has_the_values_of_its_own_chart(said: Callable[..., list[str
 
 
 def test_without_any_template_nothing_is_said_of_values(said: Callable[..., list[str]]):
-    assert said("{{ .Values.a }}", "b: 1\n", **{".helmignore": "*.md\n!README.md\n"}) == []
     assert said("{{ .Values.a }}", "b: 1\n") != []
+    assert said("{{ .Values.a }}", "b: 1\n", **{".helmignore": "*.md\n!README.md\n"}) == []
