@@ -229,9 +229,10 @@ def _values_files(tree: Tree, charts: Sequence[FoundChart]) -> dict[Path, list[P
 
 def _has_templates_of_its_own(path: Path, tree: Tree) -> bool:
     """Whether templates of objects lie beside a values file: it is theirs, also where they have lost their Chart.yaml."""
-    folder = PurePosixPath(tree.name(path.parent))
+    folder = tree.name(path.parent)
+    beside = {"" if folder == "." else folder, "templates" if folder == "." else f"{folder}/templates"}
     for name in tree.own:
-        if name.endswith((".tpl", ".yaml", ".yml")) and PurePosixPath(name).parent in (folder, folder / "templates"):
+        if name.endswith((".tpl", ".yaml", ".yml")) and name.rpartition("/")[0] in beside:
             text = text_of(tree.root / name) or ""
             if "{{" in text and ".Values." in text and (name.endswith(".tpl") or _KIND.search(text)):
                 return True
