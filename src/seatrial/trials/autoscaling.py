@@ -143,7 +143,8 @@ def observe_load(world: World) -> dict[str, Any]:
         timeline = _watch_rise(kube, app.namespace, watched, limits["raised"])
         rose = {name: _rise(timeline, item) for name, item in autoscalers.items()}
         for name, entry in rose.items():
-            _await_ready(kube, world, name, entry, old[name], began, limits["raised"])
+            if entry["rested"]:  # of any other nothing can be told, and at its maximum it makes no pod
+                _await_ready(kube, world, name, entry, old[name], began, limits["raised"])
         time.sleep(max(SERVING_SECONDS, seconds - (time.monotonic() - began)))  # new pods get their share, the window its length
         for name, entry in rose.items():
             entry["fresh"] = _fresh(kube, world, name, old[name])
