@@ -12,7 +12,7 @@ from seatrial.journal import Journal
 from seatrial.sabotage import forks, runner
 from seatrial.sabotage.model import Edit, Sabotage, SabotageError, Upset
 from seatrial.sabotage.runner import Result, find, read_run, run_all
-from seatrial.verdict import Outcome, Verdict, blocked, failed, inconclusive, passed
+from seatrial.verdict import Evidence, Fault, Outcome, Verdict, blocked, failed, inconclusive, judge, passed
 
 FAULT = Sabotage("f", (Edit("a", "b", "c"),), 1, "It breaks.", "A-A-01", "port 8000", consequences=("A-A-02",))
 RED = failed("found port 8000")
@@ -33,6 +33,13 @@ def after(**changed: Verdict) -> Result:
 def test_a_fault_that_its_criterion_alone_sees_is_seen():
     found = find(FAULT, after(), HEALTHY)
     assert (found.problems, found.blocked, found.consequences) == ((), (), ())
+
+
+def test_the_right_reason_may_stand_behind_another_one():
+    faults = [Fault("Pod a", "no answer", "one"), Fault("Service a", "port 8000", "8001")]
+    assert find(FAULT, after(A_A_01=judge(2, "things", faults)), HEALTHY).problems == ()
+    passing = judge(1, "things", faults[:1], evidence=[Evidence("it listens at port 8000")])
+    assert "failed for another reason" in find(FAULT, after(A_A_01=passing), HEALTHY).problems[0]
 
 
 def test_consequences_and_what_is_blocked_are_told():
