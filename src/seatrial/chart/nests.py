@@ -21,7 +21,8 @@ from seatrial.tools.helmfaults import ChartError
 DEFINED = re.compile(r"\{\{-?\s*(?:define|block)\s+\"([^\"]+)\"")
 """Where a template gives a helper its name."""
 _CHART = "Chart.yaml"
-_DOCUMENT = re.compile(r"^---\n(?=# Source: )", re.MULTILINE)
+DOCUMENT = re.compile(r"^---\n(?=# Source: )", re.MULTILINE)
+"""What stands before each document of ``helm template`` that a template rendered."""
 _SOURCE = re.compile(r"# Source: [^/\n]+/charts/chart-(?P<number>\d+)/charts/")
 _BLAMED = re.compile(r"charts/chart-(\d+)/charts/")
 
@@ -51,8 +52,14 @@ class Nest:
                 _tell_apart(above / "charts" / name / "templates", number)
             self._names[number] = name
 
+    def values_file(self, name: str, files: Sequence[Path]) -> Path:
+        """A values file of the chart that holds them all, beside it, made of one for each."""
+        path = self.folder.with_name(name)
+        path.write_text(self.given([yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]), encoding="utf-8")
+        return path
+
     def given(self, values: Sequence[Mapping[str, Any] | None]) -> str:
-        """Values of each, as a values file of the chart that holds them all."""
+        """Values of each, as those of the chart that holds them all."""
         return json.dumps({f"chart-{number}": {name: values[number] or {}} for number, name in self._names.items()})
 
     def render(self, ask: Callable[[], str]) -> dict[int, str]:
@@ -74,7 +81,7 @@ class Nest:
 
     def _split(self, stream: str) -> dict[int, str]:
         found = dict.fromkeys(self._names, "")
-        for document in _DOCUMENT.split(stream):
+        for document in DOCUMENT.split(stream):
             if source := _SOURCE.match(document):
                 found[int(source["number"])] += f"---\n# Source: {document[source.end() :]}"
         return found

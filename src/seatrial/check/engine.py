@@ -81,6 +81,7 @@ def judge(found: Holdings, toolchain: Programs, *, helm_of: Callable[[Path], Hel
         judged = [each for bench in benches for each in bench.forms()]
         judged += [Judged(item, item.subject, "", Places({}, {}, plain=True)) for item in loose.objects]
         scanning = pool.submit(_with, tools, "checkov", lambda at: scanners.scan(at, found.dockerfiles, judged, titles, ahead))
+        # hadolint is quick; before, it would take from Helm what checkov waits for
         linting = pool.submit(_with, tools, "hadolint", lambda at: scanners.lint_dockerfiles(at, found.dockerfiles, titles))
         charts.render_seconds(benches, Path(scratch), pool)
         linted = charts.lint_all(benches, pool)

@@ -96,8 +96,8 @@ def judge_all(root: Path, faults: Sequence[Miswiring], copy: Callable[[Path, Pat
         with tempfile.TemporaryDirectory(prefix="seatrial-sabotage-") as scratch:
             folder = Path(scratch).resolve()
             chart = load_app(root).chart.path.as_posix()
-            whole = [fault for fault in faults if fault.renders]
-            said = dict(zip(whole, render_together(helm.path, root, chart, recording.said, whole, folder), strict=True))
+            rendering = [fault for fault in faults if fault.renders]
+            said = dict(zip(rendering, render_together(helm.path, root, chart, recording.said, rendering, folder), strict=True))
             workers = ProcessPoolExecutor(
                 AT_ONCE,
                 mp_context=multiprocessing.get_context("spawn"),

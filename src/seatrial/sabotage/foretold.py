@@ -17,9 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
-from seatrial.chart.nests import Nest
+from seatrial.chart.nests import DOCUMENT, Nest
 from seatrial.check.apis import SERVED
 from seatrial.process import Completed
 from seatrial.sabotage.answers import Answers
@@ -28,7 +26,6 @@ from seatrial.tools.helm import RENDER_SECONDS, Helm, LintMessage
 from seatrial.tools.helmfaults import ChartError, explain
 
 TEMPLATES = "templates"
-_DOCUMENT = re.compile(r"^---\n(?=# Source: )", re.MULTILINE)
 _SOURCE = re.compile(r"# Source: [^/\n]+/(?P<template>.*)")
 
 
@@ -144,13 +141,14 @@ def render_together(helm: Path, root: Path, chart: str, said: Said, faults: Sequ
     changed = [templates_of(fault, chart) for fault in faults]
     beside = scratch / "chart"
     shutil.copytree(root / chart, beside)
-    whole = {number: scratch / str(number) for number, templates in enumerate(changed) if templates is None}
+    whole: dict[int, Path] = {}
     for number, (fault, templates) in enumerate(zip(faults, changed, strict=True)):
+        copy = scratch / str(number)
         if templates is None:
-            shutil.copytree(root / chart, whole[number] / chart)
-            _put_in(fault, root, whole[number])
-        elif templates:
-            _lay_beside(fault, root, chart, templates, beside / TEMPLATES / f"fault-{number}", scratch / str(number))
+            whole[number] = copy
+            shutil.copytree(root / chart, copy / chart)
+        _put_in(fault, root, copy)
+        _lay_beside(copy / chart, templates or (), number, beside)
     nest = Nest(scratch / "nest", [copy / chart for copy in whole.values()], alike=True)
     told: list[dict[Call, str | ChartError]] = [dict(said) if templates is not None else {} for templates in changed]
     for call, healthy in said.items():
@@ -168,15 +166,14 @@ def render_together(helm: Path, root: Path, chart: str, said: Said, faults: Sequ
 
 def _render_nest(helm: Helm, nest: Nest, copies: Sequence[Path], root: Path, call: Call) -> list[str | None]:
     """What each copy's chart renders; of those that cannot be told nothing."""
-    files: list[Path] = []
-    for name in call.values:
-        of_each = [yaml.safe_load((copy / name if (copy / name).is_file() else root / name).read_text()) for copy in copies]
-        files.append(nest.folder.with_name(f"values-{len(files)}.yaml"))
-        files[-1].write_text(nest.given(of_each), encoding="utf-8")
+    files = [
+        nest.values_file(f"values-{at}", [copy / name if (copy / name).is_file() else root / name for copy in copies])
+        for at, name in enumerate(call.values)
+    ]
     given = json.loads(call.overrides)
     overrides = nest.given([given] * len(copies)) if given else call.overrides
     asked = replace(call, values=tuple(map(str, files)), overrides=overrides)
-    found = nest.render(lambda: _ask(helm, nest.folder, root, asked))
+    found = nest.render(lambda: ask(helm, nest.folder, root, asked))
     return [found.get(number) for number in range(len(copies))]
 
 
@@ -189,24 +186,28 @@ def _put_in(fault: Fault, root: Path, folder: Path) -> None:
     fault.apply(folder)
 
 
-def _lay_beside(fault: Fault, root: Path, chart: str, templates: Iterable[str], target: Path, scratch: Path) -> None:
-    """Put the faulty templates into the chart that holds them all."""
-    _put_in(fault, root, scratch)
+def _lay_beside(chart: Path, templates: Iterable[str], number: int, beside: Path) -> None:
+    """Put a faulty chart's templates into the chart that holds those of all."""
     for template in templates:
-        file = target / PurePosixPath(template).relative_to(TEMPLATES)
+        file = beside / TEMPLATES / f"fault-{number}" / PurePosixPath(template).relative_to(TEMPLATES)
         file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(scratch / chart / template, file)
+        shutil.copy2(chart / template, file)
 
 
 def _render(helm: Helm, chart: Path, root: Path, call: Call) -> str:
     try:
-        return _ask(helm, chart, root, call)
+        return ask(helm, chart, root, call)
     except ChartError as error:
         todo = "Write it so that the chart still renders: it is the wiring that must be found broken."
         raise SabotageError(f"a sabotage breaks the rendering: {error}", todo=todo) from error
 
 
-def _ask(helm: Helm, chart: Path, root: Path, call: Call) -> str:
+def ask(helm: Helm, chart: Path, root: Path, call: Call) -> str:
+    """What Helm says to a call.
+
+    Raises:
+        ChartError: why there is nothing.
+    """
     return helm.template(
         chart,
         release=call.release,
@@ -240,10 +241,7 @@ def foretell(answers: Answers, healthy: Path, chart: str, faulty: Mapping[Path, 
         beside = Path(scratch).resolve() / "chart"
         shutil.copytree(healthy / chart, beside)
         for number, (copy, templates) in enumerate(changed.items()):
-            for template in templates or ():
-                file = beside / TEMPLATES / f"fault-{number}" / PurePosixPath(template).relative_to(TEMPLATES)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(copy / chart / template, file)
+            _lay_beside(copy / chart, templates or (), number, beside)
         nest = Nest(beside.with_name("nest"), [copy / chart for copy in whole], alike=True)
         for done, how in answers.heard("helm", "template"):
             if done.argv[3:4] != (str(healthy / chart),) or done.returncode != 0:
@@ -275,24 +273,23 @@ def _nested(
     argv = [*done.argv[:3], str(nest.folder), *done.argv[4:]]
     calls = [_for(copy, healthy, done) for copy in copies]
     for at in (at for at, part in enumerate(done.argv) if done.argv[at - 1] == "--values" and part != "-"):
-        argv[at] = str(nest.folder.with_name(f"values-{at}.json"))
-        Path(argv[at]).write_text(nest.given([yaml.safe_load(Path(call[at]).read_text()) for call in calls]), encoding="utf-8")
+        argv[at] = str(nest.values_file(f"values-{at}", [Path(call[at]) for call in calls]))
     given = how.get("input")
     nested = {**how, "check": False, "input": nest.given([json.loads(given)] * len(copies)) if given else given}
 
-    def ask() -> str:
+    def say() -> str:
         said = answers.ask(argv, **nested)
         if said.returncode != 0:
             raise explain(said.stderr, nest.folder)
         return said.stdout
 
-    return nest.render(ask)
+    return nest.render(say)
 
 
 def split(stream: str) -> dict[str, str]:
     """The parts of a stream by the template that rendered them, in its order."""
     parts: dict[str, str] = {}
-    for document in _DOCUMENT.split(stream):
+    for document in DOCUMENT.split(stream):
         found = _SOURCE.match(document)
         if found:
             parts[found["template"]] = parts.get(found["template"], "") + f"---\n{document}"

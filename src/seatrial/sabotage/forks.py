@@ -77,7 +77,6 @@ def run_all(healthy: str, runs: Mapping[str, Run]) -> dict[str, Ended]:
 
 
 def _make(healthy: str, runs: dict[str, Run]) -> dict[str, Ended]:
-    os.environ["GOGC"] = "off"  # Helm has ended before its garbage matters
     apart = Apart()
     with (
         Loaded() as loaded,

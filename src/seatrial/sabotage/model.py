@@ -80,18 +80,18 @@ class Fault:
         """
         for edit in self.edits:
             path = folder / edit.file
-            text = path.read_bytes() if path.is_file() else None
+            there = path.is_file()
+            text = path.read_bytes() if there else b""
             old, new = edit.old.encode(), edit.new.encode() if isinstance(edit.new, str) else edit.new
-            if text is None and not old:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            elif text is None or not old or text.count(old) != 1:
-                found = "no such file" if text is None else f"{text.count(old)} times" if old else "the file"
+            if there == (not old) or (old and text.count(old) != 1):
+                found = "the file" if not old else f"{text.count(old)} times" if there else "no such file"
                 raise SabotageError(
                     f"the sabotage {self.name} does not fit: it replaces {edit.old.strip() or 'nothing'!r}, found {found}",
                     place=Place(Path(edit.file)),
                     todo="Bring the sabotage in step with the application (seatrial/sabotage).",
                 )
-            path.write_bytes((text or b"").replace(old, new) if old else new)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.replace(old, new) if old else new)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from packaging.version import InvalidVersion, Version
@@ -228,20 +228,24 @@ def data(*parts: str) -> Path:
     return Path(str(files("seatrial.toolchain"))).joinpath(*parts)
 
 
-def load(path: Path) -> Lock:
+def load(path: Path, contents: Any = None) -> Lock:
     """Read and validate a lock file.
+
+    Args:
+        path: the file.
+        contents: what it says, where somebody has read it.
 
     Raises:
         ConfigError: naming the line.
     """
-    return yamlfile.parse(path, Lock)
+    return yamlfile.parse(path, Lock, contents)
 
 
 @cache
 def shipped() -> Lock:
     """The lock of this seatrial: it is in order, so nobody asks for its lines, and a quicker reader does."""
     file = data("lock.yaml")
-    return yamlfile.parse(file, Lock, yaml.load(file.read_bytes(), yaml.CSafeLoader))
+    return load(file, yaml.load(file.read_bytes(), yaml.CSafeLoader))
 
 
 def this_platform() -> Platform:

@@ -212,11 +212,7 @@ def pictured(components: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {**item, "falls": [{**fall, "pod": f"{NAME}-{item['component']}"} for fall in item["falls"]]} for item in components
         ],
         "asked": looks,
-        "traffic": {
-            "requests": len(looks),
-            "failed": sum(not well for _, _, well in looks),
-            "seconds": round(max((began + seconds for began, seconds, _ in looks), default=0.0), 1),
-        },
+        "traffic": recovery.traffic(looks),
     }
 
 

@@ -116,11 +116,7 @@ def pictured(seen: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "workloads": [{"component": seen["component"], "limit": seen["limits"]["back"], "falls": [fall]}],
         "asked": asked,
-        "traffic": {
-            "requests": len(asked),
-            "failed": sum(not answered for _, _, answered in asked),
-            "seconds": max((ended for _, ended, _ in seen["asked"]), default=0.0),
-        },
+        "traffic": recovery.traffic(asked, decimals=2),
     }
 
 

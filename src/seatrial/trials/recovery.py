@@ -88,6 +88,15 @@ def draw(seen: Mapping[str, Any], *, title: str = "Recovery while pods fell") ->
     return "\n".join(parts) + "\n"
 
 
+def traffic(asked: Sequence[Request], decimals: int = 1) -> dict[str, Any]:
+    """What :func:`draw` says of requests as a whole: how many, how many failed, and when the last of them ended."""
+    return {
+        "requests": len(asked),
+        "failed": sum(not answered for _, _, answered in asked),
+        "seconds": round(max((began + seconds for began, seconds, _ in asked), default=0.0), decimals),
+    }
+
+
 def told(item: Mapping[str, Any], fall: Mapping[str, Any]) -> str:
     """A fall and its end in words."""
     began = f"{item['component']}: Pod {fall['pod']} {fall['how']} at {fall['at']} s"

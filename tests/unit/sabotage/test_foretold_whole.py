@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from seatrial.chart.nests import Nest
-from seatrial.check.apis import SERVED
-from seatrial.sabotage.foretold import Call, render_together
+from seatrial.sabotage.foretold import Call, ask, render_together
 from seatrial.sabotage.model import Edit, Fault
 from seatrial.tools.helm import Helm
 
@@ -67,12 +66,4 @@ def test_what_helm_says_of_faults_in_values_and_helpers_is_known_beforehand(
     (tmp_path / "scratch").mkdir()
     told = render_together(helm_program, copies[0], "helm-chart", {call: "---\n"}, FAULTS, tmp_path / "scratch")
     for copy, said in zip(copies[1:], told, strict=True):
-        assert said[call] == Helm(helm_program).template(
-            copy / "helm-chart",
-            release=call.release,
-            namespace=call.namespace,
-            values=[copy / name for name in call.values],
-            overrides=json.loads(call.overrides),
-            kube_version=call.kube_version,
-            api_versions=SERVED,
-        )
+        assert said[call] == ask(Helm(helm_program), copy / "helm-chart", copy, call)

@@ -78,8 +78,6 @@ FAULTS: tuple[Sabotage, ...] = (
                 '{{- include "todo-app.containerSecurityContext" . | replace "Filesystem: true" "Filesystem: false" '
                 "| nindent 12 }}",
             ),
-            # who explains the scanner's finding has not said that it may be so
-            Edit("seatrial.yaml", "  findings:\n", "  findings:\n    CKV_K8S_22: The frontend keeps its pages on disk.\n"),
         ),
         consequences=("M2-DEP-04",),
         beside=("M2-DEP-01", "M2-NS-01", "M2-SVC-02"),

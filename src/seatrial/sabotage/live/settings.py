@@ -110,7 +110,7 @@ FAULTS: tuple[Sabotage, ...] = (
         milestone=5,
         description="Each request is logged with the token that it showed: whoever reads logs can act as any user.",
         criterion="M5-LOG-02",
-        says="token",  # a user's, or the one of nobody that the trial shows: which pod comes first decides
+        says="token in",
         edits=(
             Edit(
                 f"{APP}/observe.py",
