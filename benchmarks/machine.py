@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from seatrial.process import run
+from seatrial.temporary import PREFIX
 from seatrial.toolchain.engine import leftovers
 from seatrial.toolchain.engine.places import Places
 
@@ -40,7 +42,7 @@ def told(pid: int, name: str) -> str:
 
 
 def snapshot(processes: Iterable[int], places: Places, root: Path | None) -> dict[str, list[str]]:
-    """The machine as it is, by kind.
+    """The machine as it is, by kind; a killed command's own temporary folder is not counted, it goes at the next start.
 
     Args:
         processes: those that count.
@@ -57,6 +59,7 @@ def snapshot(processes: Iterable[int], places: Places, root: Path | None) -> dic
         "rules": [line for line in rules.splitlines() if line.startswith("-A") or line.endswith("- [0:0]") or " DROP " in line],
         "cgroups": [str(top) for hierarchy in hierarchies for top in hierarchy.glob(f"{places.cgroup}*")],
         "files": [path.name for path in places.run.iterdir()] if places.run.is_dir() else [],
+        "temporary": [path.name for path in Path(tempfile.gettempdir()).iterdir() if not path.name.startswith(PREFIX)],
         "forwarding": [Path("/proc/sys/net/ipv4/ip_forward").read_text().strip()],
     }
 

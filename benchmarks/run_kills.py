@@ -3,9 +3,9 @@
 For each moment of a run (engine start, image build, cluster start, installation, tests) and each way to stop it (SIGKILL of the
 run's process, SIGKILL of its whole process group as a CI system does it, SIGINT as Ctrl-C does it), a run is started on a copy
 of the repository, stopped up to two seconds after it has said that it is there, and left alone until the private engine is gone.
-Then processes, mounts, network links, packet filter rules, cgroups and files under /run are compared with before. The run after
-it starts on what was left. The last run is not disturbed: it must pass, and after it the engine is asked for containers,
-networks, volumes and profiles that carry seatrial's labels.
+Then processes, mounts, network links, packet filter rules, cgroups, temporary files and those under /run are compared with
+before. The run after it starts on what was left. The last run is not disturbed: it must pass, and after it the engine is asked
+for containers, networks, volumes and profiles that carry seatrial's labels.
 
 Needs what ``seatrial run`` needs, and ends nothing but what it started.
 """
@@ -29,6 +29,7 @@ import platformdirs
 from machine import MARK, left, of_runs, snapshot
 
 from seatrial.cluster.sweep import Home, listing, profile_of
+from seatrial.temporary import PREFIX
 from seatrial.toolchain import Toolchain
 from seatrial.toolchain.engine import connect, rootfs
 from seatrial.toolchain.engine.places import Places
@@ -165,7 +166,8 @@ def main() -> int:
         if code:
             print(log.read_text()[-3000:])
         kept = in_the_engine(Toolchain(), Home(cache / "minikube"))
-        print(f"left in the engine: {', '.join(kept) or 'nothing'}")
+        kept += [str(path) for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*")]
+        print(f"left in the engine and among temporary files: {', '.join(kept) or 'nothing'}")
     bad = [stop for stop in stops if stop.left or stop.code != (2 if stop.way == "interrupt" else -9) or "reached" in stop.said]
     return len(bad) + len(kept) + (code != 0)
 

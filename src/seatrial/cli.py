@@ -20,9 +20,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments, rest = _parser().parse_known_args(argv)
     if rest and arguments.command != "run":
         _parser().error(f"unknown argument {rest[0]}")
+    from seatrial.temporary import for_everything  # not before: --help is quicker without
+
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = int(arguments.do(arguments, [part for part in rest if part != "--"]))
+        with for_everything():
+            code = int(arguments.do(arguments, [part for part in rest if part != "--"]))
     except SeatrialError as error:
         print(f"seatrial: {error}", file=sys.stderr)
         code = int(error.exit_code)

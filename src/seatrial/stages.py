@@ -207,26 +207,47 @@ def tear_down(world: World, *, interrupted: bool) -> list[str]:
     scheduler.close(wait=not interrupted)
     steps: list[tuple[str, Callable[[], Any]]] = []
     cluster: Cluster | None = scheduler.made("cluster")
+    stays = cluster is not None and (not cluster.ephemeral or world.options.keep_cluster or bool(world.options.reuse_cluster))
     if cluster is not None:
-        if not cluster.ephemeral or world.options.keep_cluster or world.options.reuse_cluster:
+        if stays:
             steps.append(("release", partial(_remove_namespace, world)))
-        steps.append(("cluster", cluster.close))
+        kept = world.options.keep_cluster and not interrupted and scheduler.failure("cluster") is None
+        steps.append(("cluster", partial(_keep_whole, world, cluster) if kept else cluster.close))
     lease: EngineLease | None = scheduler.made("engine")
     if lease is not None:
         steps.append(("engine", lease.close))
     for name, step in steps:
-        world.progress.say(name, "taking it down")
+        left = stays and name == "cluster"
+        world.progress.say(name, "leaving it" if left else "taking it down")
+        said = "stays" if left else "gone"
         try:
             step()
         except Exception as error:
-            problems.append(f"{name} was not taken down: {sentence(error)}")
-        world.progress.done(name, "gone" if not problems else problems[-1])
+            said = f"{name} was not {'left' if left else 'taken down'} as it should be: {sentence(error)}"
+            problems.append(said)
+        world.progress.done(name, said)
     return problems
 
 
+def _keep_whole(world: World, cluster: Cluster) -> None:
+    """Let everything come up first: whoever uses the cluster next only proves what is there, and brings nothing up."""
+    for capability in Capability:
+        try:
+            cluster.capability(capability)
+        except ClusterError as error:
+            world.progress.say("cluster", f"is kept without {capability}: {error.message}")
+    cluster.close()
+
+
 def _remove_namespace(world: World) -> None:
-    if world.kube.delete("Namespace", world.app.namespace):
-        world.kube.wait_gone("Namespace", world.app.namespace, timeout=120)
+    """Everything in it goes with it; on a cluster of our own no pod is given its time to end, half a minute for many."""
+    kube, namespace = world.kube, world.app.namespace
+    if not kube.delete("Namespace", namespace):
+        return
+    if world.cluster.provider == "minikube":
+        for pod in kube.find("Pod", namespace):  # no new ones come into a namespace that is on its way out
+            kube.delete("Pod", pod["metadata"]["name"], namespace, grace=1)
+    kube.wait_gone("Namespace", namespace, timeout=120)
 
 
 def sweep(*, kept: str | None) -> list[str]:

@@ -131,6 +131,11 @@ def ports(container: Container) -> list[dict[str, Any]]:
     return _dicts(container.spec.get("ports"))
 
 
+def by_tcp(port: Mapping[str, Any]) -> bool:
+    """Whether a port of a container or Service is one of TCP, as it is where nothing is said."""
+    return bool(port.get("protocol", "TCP") == "TCP")
+
+
 def port_number(item: Object, wanted: int | str, container: Container | None = None) -> int | None:
     """Number of a port that is given by number or name; None for a name that nothing declares.
 

@@ -14,6 +14,7 @@ from seatrial.chart.objects import ChartObject
 from seatrial.chart.render import Rendered
 from seatrial.chart.workloads import (
     Container,
+    by_tcp,
     environment,
     pod_labels,
     port_number,
@@ -133,8 +134,9 @@ def _in_dockerfile(name: str, path: Path, args: Mapping[str, str]) -> Iterator[M
             place = Place(path, each.line)
             if each.keyword == "EXPOSE":
                 for word in each.value.split():
-                    number = word.partition("/")[0]
-                    yield Mention(name, "EXPOSE", int(number) if number.isdigit() else None, place)
+                    number, _, protocol = word.partition("/")
+                    if protocol.lower() in ("", "tcp"):  # what it opens by UDP is beside the port that it is named by
+                        yield Mention(name, "EXPOSE", int(number) if number.isdigit() else None, place)
             elif each.keyword == "ENV":
                 for text in re.findall(r"(?:^|\s)PORT[= ]\"?(\d+)", each.value):
                     yield Mention(name, "ENV PORT", int(text), place)
@@ -177,6 +179,8 @@ def _in_chart(part: Part, rendered: Rendered) -> Iterator[Mention]:
     services = [each for each in rendered.of_kind("Service") if any(service_matches(each.raw, one) for one in labels)]
     for service in services:
         for index, entry in enumerate(service.raw["spec"].get("ports") or []):
+            if not by_tcp(entry):
+                continue
             yield Mention(part.name, "Service", entry.get("port"), service.place(("spec", "ports", index, "port")))
             target = entry.get("targetPort", entry.get("port"))
             number = next((found for item in part.workloads if (found := port_number(item.raw, target))), None)
@@ -187,9 +191,9 @@ def _in_chart(part: Part, rendered: Rendered) -> Iterator[Mention]:
 
 def _in_container(name: str, item: ChartObject, container: Container, rendered: Rendered) -> Iterator[Mention]:
     for index, port in enumerate(container_ports(container)):
-        yield Mention(
-            name, "containerPort", port.get("containerPort"), item.place((*container.path, "ports", index, "containerPort"))
-        )
+        if by_tcp(port):
+            place = item.place((*container.path, "ports", index, "containerPort"))
+            yield Mention(name, "containerPort", port.get("containerPort"), place)
     for kind, probe in probes(container).items():
         for how in ("httpGet", "tcpSocket"):
             wanted = (probe.get(how) or {}).get("port")

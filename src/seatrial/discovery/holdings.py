@@ -117,17 +117,17 @@ def _chart(app: App, found: Holdings) -> FoundChart:
 
 
 def _dockerfiles(app: App) -> tuple[FoundDockerfile, ...]:
-    built = [part.image for part in app.built().values()]
+    """Each once, also where several components run what is built from it, with the names of all its images."""
+    names: dict[tuple[Path, Path, tuple[tuple[str, str], ...]], dict[str, None]] = {}
+    for image in (part.image for part in app.built().values()):
+        if image.context is not None:
+            context = app.path(image.context).resolve()
+            build = ((context / image.dockerfile).resolve(), context, tuple(sorted(image.args.items())))
+            names.setdefault(build, {})[image.repository] = None
+    told_by = app.root / SETTINGS
     return tuple(
-        built_in(
-            (app.path(image.context) / image.dockerfile).resolve(),
-            app.path(image.context).resolve(),
-            told_by=app.root / SETTINGS,
-            args=image.args,
-            images=(image.repository,),
-        )
-        for image in built
-        if image.context is not None
+        built_in(path, context, told_by=told_by, args=dict(args), images=tuple(images))
+        for (path, context, args), images in names.items()
     )
 
 

@@ -6,21 +6,20 @@ is in ``staging`` and counts for nothing.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import filelock
 import platformdirs
 
+from seatrial.temporary import own_folder
 from seatrial.toolchain.model import Source, Tool
 
 RECEIPT = "receipt.json"
@@ -148,21 +147,9 @@ class Store:
             tree.rename(place)
         return Tool(name, place / program, receipt.version, source, receipt.sha256, checksum_from)
 
-    @contextmanager
-    def staging(self, purpose: str) -> Iterator[Path]:
+    def staging(self, purpose: str) -> AbstractContextManager[Path]:
         """A directory of one's own that is gone afterwards; what killed runs left goes too."""
-        folder = self.root / "staging"
-        with self.only_one("staging", lambda: None):  # so that nobody sweeps a directory before its owner has locked it
-            for left in folder.iterdir():
-                _remove_if_nobodys(left)
-            path = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=folder))
-            owner = _lock_directory(path)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-            if owner is not None:
-                os.close(owner)
+        return own_folder(self.root / "staging", purpose=f"{purpose}-")
 
     @contextmanager
     def only_one(self, unit: str, waiting: Callable[[], None]) -> Iterator[None]:
@@ -202,24 +189,3 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-
-
-def _lock_directory(path: Path) -> int | None:
-    """Lock a directory for as long as the returned file stays open; None where somebody else has it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
-
-
-def _remove_if_nobodys(path: Path) -> None:
-    try:
-        handle = _lock_directory(path)
-    except FileNotFoundError:
-        return  # its owner has just removed it
-    if handle is not None:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(handle)

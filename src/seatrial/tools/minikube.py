@@ -160,11 +160,14 @@ class Minikube:
         self.path = path
         self.home = home
         self.kubeconfig = kubeconfig
+        temporary = home / "tmp"  # of all runs: minikube keeps there the locks by which they stay out of each other's way
+        temporary.mkdir(parents=True, exist_ok=True)
         self.env = {
             **environment(),
             **engine_env,
             "PATH": os.pathsep.join([*(str(folder) for folder in programs), os.environ.get("PATH", os.defpath)]),
             "MINIKUBE_HOME": str(home),
+            "TMPDIR": str(temporary),
             "KUBECONFIG": str(kubeconfig),
             "MINIKUBE_IN_STYLE": "false",
             "MINIKUBE_WANTUPDATENOTIFICATION": "false",

@@ -172,13 +172,13 @@ def _ports(world: World, services: Iterable[Object]) -> dict[int, dict[str, Any]
         edge = namespace == cluster.ingress_namespace
         edge |= namespace == app.namespace and any(_selects(item, pod) for pod in fronts)
         for entry in item["spec"].get("ports") or []:
-            if entry.get("nodePort") and entry.get("protocol", "TCP") == "TCP":
+            if entry.get("nodePort") and workloads.by_tcp(entry):
                 why = f"node port of Service {namespace}/{item['metadata']['name']}"
                 ports[int(entry["nodePort"])] = {"why": why, "edge": edge, "strange": namespace != app.namespace}
     for pod in kube.find("Pod"):
         for container in workloads.containers({**pod, "kind": "Pod"}):
             for entry in workloads.ports(container):
-                if entry.get("hostPort") and entry.get("protocol", "TCP") == "TCP" and not pod["spec"].get("hostNetwork"):
+                if entry.get("hostPort") and workloads.by_tcp(entry) and not pod["spec"].get("hostNetwork"):
                     namespace = pod["metadata"]["namespace"]
                     edge, strange = namespace == cluster.ingress_namespace, namespace != app.namespace
                     why = f"host port of Pod {namespace}/{pod['metadata']['name']}"

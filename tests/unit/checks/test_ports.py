@@ -68,7 +68,7 @@ def numbers(found: Iterable[Mention]) -> list[tuple[str, int | None]]:
 def test_ports_of_a_dockerfile(tmp_path: Path):
     file = tmp_path / "Dockerfile"
     file.write_text(
-        "FROM python:3.13 AS build\nEXPOSE 1\nFROM python:3.13\nENV A=b \\\n    PORT=8001\nEXPOSE 8001/tcp 9000\n"
+        "FROM python:3.13 AS build\nEXPOSE 1\nFROM python:3.13\nENV A=b \\\n    PORT=8001\nEXPOSE 8001/tcp 9000 5514/udp\n"
         'HEALTHCHECK CMD curl http://localhost:8002/health\nCMD ["uvicorn", "--port", "8003"]\n'
     )
     wanted = [("ENV PORT", 8001), ("EXPOSE", 8001), ("EXPOSE", 9000), ("HEALTHCHECK", 8002), ("CMD", 8003)]
@@ -103,6 +103,10 @@ def test_ports_of_a_chart(app, render, healthy):
     ]
     assert found == wanted
     assert ("Ingress", 80) in numbers(_in_chart(frontend, rendered))
+    for port in ("ports: [{name: http, containerPort: 8001}]", "ports: [{name: http, port: 8001, targetPort: http}]"):
+        by_udp = port.replace("]", ", {name: heard, protocol: UDP, port: 5514, containerPort: 5514}]")
+        both = render(healthy + config, port, by_udp)
+        assert numbers(_in_chart(parts(app, both, "backend")[0], both)) == wanted, "what is opened by UDP is beside it"
 
 
 def test_a_route_to_a_port_that_the_service_lacks_leads_nowhere(app, render, healthy):

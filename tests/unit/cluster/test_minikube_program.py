@@ -87,6 +87,8 @@ def test_minikube_has_an_environment_of_its_own(tmp_path: Path, monkeypatch: pyt
     assert minikube.env["KUBECONFIG"] == str(tmp_path / "own")
     assert minikube.env["MINIKUBE_HOME"] == str(tmp_path / "home")
     assert minikube.env["DOCKER_HOST"] == "unix:///x"
+    assert Path(minikube.env["TMPDIR"]).parent == tmp_path / "home", "its locks are for all runs"
+    assert Path(minikube.env["TMPDIR"]).is_dir()
     assert minikube.env["PATH"].startswith(str(tmp_path / "bin"))
     with pytest.raises(ClusterError, match="no profile"):
         minikube.config("seatrial-x")

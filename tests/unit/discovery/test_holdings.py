@@ -48,6 +48,15 @@ def test_what_is_written_down_wins_and_the_rest_is_told(tree: Callable[..., Tree
     assert [found.tree.name(path) for path in found.left] == ["charts/tools", "tools/Dockerfile", "k8s/pod.yaml"]
 
 
+def test_a_dockerfile_that_two_components_are_built_from_is_one(tree: Callable[..., Tree]):
+    worker = '  jobs: {role: worker, port: 80, image: {repository: shop-jobs, tag: "1", context: web}}\nchart:'
+    other = worker.replace("jobs", "other").replace("context: web", "context: web, args: {A: b}")
+    found = discover(tree({**FILES, "seatrial.yaml": SETTINGS.replace("chart:", worker)}))
+    assert [each.images for each in found.dockerfiles] == [("shop-web", "shop-jobs")]
+    found = discover(tree({**FILES, "seatrial.yaml": SETTINGS.replace("chart:", other)}))
+    assert [dict(each.args) for each in found.dockerfiles] == [{}, {"A": "b"}], "with other arguments it is another build"
+
+
 def test_settings_that_cannot_be_used_are_an_error_with_a_line(tree: Callable[..., Tree]):
     with pytest.raises(ConfigError, match=r"seatrial\.yaml:7: .*"):
         discover(tree({**FILES, "seatrial.yaml": SETTINGS + "nonsense: 1\n"}))
