@@ -1,7 +1,8 @@
 """The only caller of :mod:`subprocess`: no shell, own session, time-outs, output kept.
 
 Every child gets a session of its own, so that a Ctrl-C in the terminal reaches seatrial alone and it decides the order in
-which things end. :func:`end_all` ends whatever is still running; the command calls it on every way out.
+which things end. :func:`end_all` ends whatever is still running; the command calls it on every way out. After SIGKILL there is no
+such way: then :mod:`seatrial.warden` ends what runs in the background, and the others end by themselves.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from seatrial import warden
 from seatrial.errors import ProcessError, ProcessTimeout, ToolchainError
 
 KEPT_LINES = 20_000
@@ -59,6 +61,8 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 _children: set[subprocess.Popen[str]] = set()
+_warden: int | None = None
+"""The descriptor by which the warden is told who runs in the background."""
 _lock = threading.Lock()
 
 
@@ -182,6 +186,7 @@ class Background:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a") as sink:
             self._child = _start(self.argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, output=sink)
+        _tell_warden(self._child.pid)
 
     @property
     def pid(self) -> int:
@@ -271,6 +276,25 @@ def _start(
     except PermissionError as error:
         raise ToolchainError(f"{command[0]} may not be executed", todo="Check its mode and the mount it lies on.") from error
     return child
+
+
+def _tell_warden(pid: int) -> None:
+    global _warden
+    with _lock:
+        if _warden is None:
+            told, _warden = os.pipe()
+            child = subprocess.Popen(
+                [sys.executable, "-I", warden.__file__],
+                stdin=told,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment(),
+                start_new_session=True,
+            )
+            os.close(told)
+            child.returncode = 0  # disowned, as in detach: it outlives this process
+        with contextlib.suppress(BrokenPipeError):  # somebody ended it: the next run sweeps
+            os.write(_warden, f"{pid}\n".encode())
 
 
 def _limit_memory(child: subprocess.Popen[str], limit: int) -> None:

@@ -65,6 +65,24 @@ def test_a_background_program_runs_until_it_is_stopped(tmp_path: Path):
     assert program.tail() == "up"
 
 
+def test_what_runs_in_the_background_ends_with_a_run_that_is_killed(tmp_path: Path):
+    code = (
+        "import sys, time; from pathlib import Path; from seatrial import process; "
+        "program = process.Background([sys.executable, '-c', 'import time; time.sleep(60)'], log=Path(sys.argv[1])); "
+        "print(program.pid, flush=True); time.sleep(60)"
+    )
+    pids: list[int] = []
+    run = process.Background([PYTHON, "-uc", code, str(tmp_path / "inner")], log=tmp_path / "run")
+    deadline = time.monotonic() + 20
+    while not pids and time.monotonic() < deadline:
+        pids = [int(line) for line in run.tail().splitlines()]
+        time.sleep(0.02)
+    program = psutil.Process(pids[0])
+    os.kill(run.pid, signal.SIGKILL)  # and nothing else of it
+    run.wait(5)
+    assert program.wait(10) is None  # not our child: how it ended is not known
+
+
 def test_end_all_ends_what_other_threads_wait_for():
     failed = threading.Event()
 
