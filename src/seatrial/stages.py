@@ -207,7 +207,7 @@ def tear_down(world: World, *, interrupted: bool) -> list[str]:
     scheduler.close(wait=not interrupted)
     steps: list[tuple[str, Callable[[], Any]]] = []
     cluster: Cluster | None = scheduler.made("cluster")
-    stays = cluster is not None and (not cluster.ephemeral or world.options.keep_cluster or bool(world.options.reuse_cluster))
+    stays = cluster is not None and cluster.stays
     if cluster is not None:
         if stays:
             steps.append(("release", partial(_remove_namespace, world)))

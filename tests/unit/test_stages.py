@@ -55,7 +55,7 @@ def test_what_is_kept_is_brought_up_whole_first(keep: bool, interrupted: bool, d
         if which is Capability.METRICS:
             raise ClusterError("no figures came")
 
-    cluster = SimpleNamespace(capability=capability, close=lambda: done.append("closed"), ephemeral=True, provider="minikube")
+    cluster = SimpleNamespace(capability=capability, close=lambda: done.append("closed"), stays=keep, provider="minikube")
     said: list[str] = []
     made: dict[str, Any] = {"cluster": cluster}
     world: Any = SimpleNamespace(

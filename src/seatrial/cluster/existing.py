@@ -65,7 +65,7 @@ class ExistingCluster:
     """A cluster of somebody else. See :class:`seatrial.cluster.provider.Cluster`."""
 
     provider = "existing"
-    ephemeral = False
+    stays = True
 
     def __init__(self, request: ClusterRequest) -> None:
         started = time.monotonic()

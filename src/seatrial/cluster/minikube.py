@@ -147,7 +147,7 @@ class MinikubeCluster:
         self.ports = dict(ports)
         self.image = image
         self.steps = steps
-        self.ephemeral = not request.keep
+        self.stays = bool(request.keep or request.reuse)
         self.kubernetes_version = image.kubernetes if image else OFFICIAL_KUBERNETES
         self.ingress_class, self.ingress_namespace, self.default_storage_class = INGRESS_CLASS, INGRESS_NAMESPACE, STORAGE_CLASS
         spare = {port: host for port, host in self.ports.items() if port in SPARE_PORTS}
@@ -456,7 +456,7 @@ class MinikubeCluster:
             if self._is_closed:
                 return
             self._is_closed = True
-        if not (self.request.reuse or self.request.keep):
+        if not self.stays:
             self.destroy()
             return
         if not self.request.reuse:

@@ -123,7 +123,7 @@ class Cluster(Protocol):
     kubeconfig: Path
     context: str
     provider: str
-    ephemeral: bool
+    stays: bool  # the run leaves it where it is
     kubernetes_version: str
     edge: Edge
     ingress_class: str

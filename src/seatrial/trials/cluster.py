@@ -94,7 +94,7 @@ def observe_reach(world: World) -> dict[str, Any]:
         "answers": answers,
         "kubeconfig": str(cluster.kubeconfig),
         "server": named.stdout.strip(),
-        "own_node": cluster.name in nodes or not cluster.ephemeral,
+        "own_node": cluster.name in nodes or cluster.provider != "minikube",
         "private": Path(cluster.kubeconfig).resolve() != user_kubeconfig().resolve(),
         "user_before": world.facts.get("user_kubeconfig"),
         "user_now": fingerprint(user_kubeconfig()),

@@ -187,7 +187,7 @@ def test_a_kept_cluster_is_left_with_all_that_attaching_needs(tmp_path: Path, mo
     subject.kubeconfig.parent.mkdir(parents=True)
     subject.kubeconfig.write_text("kubeconfig")
     subject.minikube.profile_folder("seatrial-r1").mkdir(parents=True)
-    assert not subject.ephemeral
+    assert subject.stays
     subject.close()
     subject.close()  # twice is once
     home = Home(tmp_path / "cache/minikube")
