@@ -1,7 +1,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from seatrial.trials.survival import judge_survival
+import pytest
+
+from seatrial.errors import ClusterError
+from seatrial.trials import survival
+from seatrial.trials.survival import WELL, judge_survival
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -45,3 +49,19 @@ def test_a_question_of_one_round_is_unknown(recorded: Recorded) -> None:
 def test_nothing_asked_is_no_pass(recorded: Recorded) -> None:
     seen = {**recorded("outward"), "rounds": {"off": {}, "on": {}}, "restarts": [{}, {}]}
     assert judge_survival(seen).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(("what", "well"), [("metrics", True), ("autoscalers", True), ("login", False)])
+def test_what_rests_on_metrics_server_is_asked_for_longer(what: str, well: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One failed reading of the kubelet, and metrics-server answers 503 until two have succeeded, 15 s apart each."""
+    now = [0.0]
+
+    def question(world: Any, name: str) -> str:
+        if now[0] < 100:
+            raise ClusterError("503: service unavailable")
+        return WELL
+
+    monkeypatch.setattr(survival.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(survival.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(survival, "questions", lambda world: {what: question, survival.PROBES: lambda world, name: WELL})
+    assert (survival.look(None, "round")[what] == WELL) == well  # type: ignore[arg-type]
