@@ -23,6 +23,8 @@ RESERVED = ("ingress", "test")
 """Sources of routes that are no component: the ingress controller, and the pod of ``helm test``."""
 
 Role = Literal["frontend", "backend", "database", "worker", "other"]
+SERVING: tuple[Role, ...] = ("frontend", "backend")
+"""Roles of what users reach."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Reason = Annotated[str, Field(min_length=10)]
@@ -592,6 +594,14 @@ class App(_Model):
         part = self.components[name] if name in self.components else self.jobs[name]
         return dict(part.labels) or {**release, COMPONENT: name}
 
+    def serving(self) -> dict[str, Component]:
+        """The components that users reach: frontends and backends."""
+        return {name: component for name, component in self.components.items() if component.role in SERVING}
+
+    def programs(self) -> dict[str, Component]:
+        """The application's own programs: those that users reach or, where it serves nobody, its workers."""
+        return self.serving() or self.having("worker")
+
     def built(self) -> dict[str, Component]:
         """The components whose image is built here."""
         return {name: component for name, component in self.components.items() if component.image.context is not None}
@@ -601,12 +611,16 @@ class App(_Model):
         before = next((other for other in self.journeys if other.name == journey.after), None)
         return (*(self.steps(before) if before is not None else ()), *journey.steps)
 
-    def missing_feature(self, feature: str | None) -> str | None:
+    def missing_feature(self, feature: str) -> str | None:
         """Why a criterion with ``applies_when: feature`` does not apply, or None where it does or only rendering can tell."""
         if feature in ("frontend", "backend") and not self.having(feature):  # type: ignore[arg-type]
             return f"seatrial.yaml names no component of role {feature}"
+        if feature == "serving" and not self.serving():
+            return "seatrial.yaml names no component of role frontend or backend"
+        if feature == "program" and not self.programs():
+            return "seatrial.yaml names no component of role frontend, backend or worker"
         section = "data" if feature == "database" else feature
-        if section in ("data", "ingress", "auth", "chat") and getattr(self, section) is None:
+        if section in ("data", "ingress", "auth", "chat", "upgrade") and getattr(self, section) is None:
             return f"seatrial.yaml has no {section} section"
         if feature == "tls" and (self.ingress is None or self.ingress.tls is None):
             return "seatrial.yaml has no ingress.tls section"

@@ -67,7 +67,8 @@ class Criterion(_Model):
         scope: ``generic``, or ``reference``: only for seatrial's own application.
         limits: figures of the condition.
         needs: ids of criteria that must have passed, else this one is blocked by them.
-        applies_when: name of an application feature without which this is not applicable (see :class:`seatrial.app.App`).
+        applies_when: names of features of the application; without one of them this is not applicable (see
+            :class:`seatrial.app.App`). One may stand for itself.
         windows: durations and counts per profile; the ``signoff`` ones are the catalogue's.
         required: whether the milestone's gate waits for it.
         seeds: the plan items behind it.
@@ -82,7 +83,7 @@ class Criterion(_Model):
     scope: Literal["generic", "reference"] = "generic"
     limits: Mapping[str, Limit] = Field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    applies_when: str | None = None
+    applies_when: tuple[str, ...] = ()
     windows: Mapping[Profile, Mapping[str, Limit]] = Field(default_factory=dict)
     required: bool = True
     seeds: tuple[str, ...] = ()
@@ -94,6 +95,11 @@ class Criterion(_Model):
         if not ID.match(value):
             raise ValueError("must look like M1-AREA-01")
         return value
+
+    @field_validator("applies_when", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value or ()
 
     @field_validator("passes", "note", "title")
     @classmethod

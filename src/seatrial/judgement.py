@@ -6,6 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seatrial.app import App
+from seatrial.chart.render import Rendered
+from seatrial.chart.workloads import references
 from seatrial.criteria import Criterion
 from seatrial.scheduler import Disturbs, Job, StageFailed, sentence
 from seatrial.stages import CRITERION_OF_STAGE
@@ -60,32 +63,47 @@ def out_of_scope(world: World, criterion: Criterion) -> Verdict | None:
     """Not applicable, where seatrial.yaml states it; None where it is to be judged."""
     if criterion.scope == "reference" and not world.app.reference:
         return not_applicable("it speaks of seatrial's own reference application only")
-    missing = world.app.missing_feature(criterion.applies_when)
-    return not_applicable(missing) if missing else None
+    missing = [missing for feature in criterion.applies_when if (missing := world.app.missing_feature(feature))]
+    return not_applicable(missing[0]) if missing else None
 
 
-FEATURES: Mapping[str, str] = {
-    "hpa": "HorizontalPodAutoscaler",
-    "network-policy": "NetworkPolicy",
-    "pdb": "PodDisruptionBudget",
-    "quota": "ResourceQuota",
+FEATURES: Mapping[str, tuple[str, ...]] = {
+    "config": ("ConfigMap", "Secret"),
+    "hpa": ("HorizontalPodAutoscaler",),
+    "network-policy": ("NetworkPolicy",),
+    "pdb": ("PodDisruptionBudget",),
+    "quota": ("ResourceQuota",),
+    "secrets": ("Secret",),
 }
-"""Feature of ``applies_when`` that only rendering tells -> the kind without which the application does not have it."""
+"""Feature of ``applies_when`` that only rendering tells -> the kinds without any of which the application does not have it."""
 
 
 def not_rendered(world: World, criterion: Criterion) -> Verdict | None:
     """Not applicable, where the chart renders nothing of what the criterion speaks of and seatrial.yaml does not ask for it; None
     where it is to be judged, or where nothing can be rendered. Waits for the rendering."""
-    kind = FEATURES.get(criterion.applies_when or "")
-    if kind is None or world.app.reference or kind in world.app.chart.inventory:
+    asked = [FEATURES[feature] for feature in criterion.applies_when if feature in FEATURES]
+    if not asked or world.app.reference:
         return None
     try:
         rendered = world.rendered
     except StageFailed:
         return None  # whoever needs it says so
-    if rendered.of_kind(kind):
-        return None
-    return not_applicable(f"the chart renders no {kind}, and chart.inventory of seatrial.yaml names none")
+    for kinds in asked:
+        if not any(_has(world.app, rendered, kind) for kind in kinds):
+            named = " and no ".join(kinds)
+            return not_applicable(f"the chart renders no {named}, and chart.inventory of seatrial.yaml names none")
+    return None
+
+
+def _has(app: App, rendered: Rendered, kind: str) -> bool:
+    """Whether there are objects of a kind, for all that is known before an install; Secrets may be made beside the chart."""
+    if kind in app.chart.inventory or rendered.of_kind(kind):
+        return True
+    return kind == "Secret" and bool(app.chart.secrets or any(_reads_secret(item.raw) for item in rendered.objects))
+
+
+def _reads_secret(raw: Mapping[str, Any]) -> bool:
+    return any(reference.kind == "Secret" for reference in references(raw))
 
 
 INSTALLED = "installed"

@@ -39,6 +39,22 @@ def test_the_smallest_file_is_enough(folder: Path):
     assert app.missing_feature("chat") == "seatrial.yaml has no chat section"
 
 
+def test_the_programs_are_those_that_serve_or_the_workers(folder: Path):
+    def component(name: str, role: str) -> str:
+        return f"  {name}: {{role: {role}, image: {{repository: {name}, tag: 1.0.0}}, port: 80}}\n"
+
+    kinds = {name: component(name, name) for name in ("frontend", "backend", "worker", "database")}
+    whole = load(folder, MINIMAL + "components:\n" + "".join(kinds.values()))
+    assert list(whole.serving()) == list(whole.programs()) == ["frontend", "backend"]
+    hidden = load(folder, MINIMAL + "components:\n" + kinds["worker"] + kinds["database"])
+    assert (list(hidden.serving()), list(hidden.programs())) == ([], ["worker"])
+    assert hidden.missing_feature("serving") == "seatrial.yaml names no component of role frontend or backend"
+    assert (hidden.missing_feature("program"), whole.missing_feature("serving")) == (None, None)
+    stored = load(folder, MINIMAL + "components:\n" + kinds["database"])
+    assert stored.missing_feature("program") == "seatrial.yaml names no component of role frontend, backend or worker"
+    assert stored.missing_feature("upgrade") == "seatrial.yaml has no upgrade section"
+
+
 def test_a_journey_begins_with_those_that_it_comes_after(folder: Path):
     text = """\
 journeys:

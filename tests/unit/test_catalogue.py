@@ -65,6 +65,9 @@ FEATURES = {
     "test-hook",
     "config",
     "secrets",
+    "serving",
+    "program",
+    "upgrade",
 }
 
 OF_THE_APPLICATION = {
@@ -289,7 +292,7 @@ def test_gates_are_computed_and_wait_for_nothing() -> None:
 
 
 def test_features_are_known() -> None:
-    assert {criterion.applies_when for criterion in CATALOGUE} == {None, *FEATURES}
+    assert {feature for criterion in CATALOGUE for feature in criterion.applies_when} == FEATURES
 
 
 def test_what_names_the_reference_application_is_judged_there_only() -> None:

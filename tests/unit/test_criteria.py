@@ -130,7 +130,7 @@ def test_what_the_model_does_not_know_is_refused(changes: dict[str, Any]) -> Non
 
 def test_defaults_and_frozenness() -> None:
     one = criterion()
-    assert (one.how, one.scope, one.required, one.needs, one.applies_when) == (How.LIVE, "generic", True, (), None)
+    assert (one.how, one.scope, one.required, one.needs, one.applies_when) == (How.LIVE, "generic", True, (), ())
     with pytest.raises(ValidationError, match="frozen"):
         one.required = False
 

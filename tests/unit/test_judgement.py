@@ -71,15 +71,28 @@ def test_any_other_error_is_cannot_tell():
 class Rendering:
     """A world whose chart renders some kinds, or nothing at all."""
 
-    def __init__(self, *kinds: str, reference: bool = False, inventory: tuple[str, ...] = (), broken: bool = False) -> None:
-        self.app = SimpleNamespace(reference=reference, chart=SimpleNamespace(inventory=dict.fromkeys(inventory, ())))
+    def __init__(
+        self,
+        *kinds: str,
+        reference: bool = False,
+        inventory: tuple[str, ...] = (),
+        broken: bool = False,
+        made: tuple[str, ...] = (),
+        reads: str = "",
+    ) -> None:
+        chart = SimpleNamespace(inventory=dict.fromkeys(inventory, ()), secrets={name: {} for name in made})
+        self.app = SimpleNamespace(reference=reference, chart=chart)
+        source = {"secretRef": {"name": reads}} if reads else {"configMapRef": {"name": "settings"}}
+        box = {"name": "shop", "image": "shop:1", "envFrom": [source]}
+        raw = {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [box]}}}}
+        self._objects = [SimpleNamespace(raw=raw)]
         self._kinds, self._broken = kinds, broken
 
     @property
     def rendered(self) -> Any:
         if self._broken:
             raise StageFailed("rendered", ClusterError("a template has a fault"))
-        return SimpleNamespace(of_kind=lambda kind: [kind for known in self._kinds if known == kind])
+        return SimpleNamespace(objects=self._objects, of_kind=lambda kind: [kind for known in self._kinds if known == kind])
 
 
 @pytest.mark.parametrize(
@@ -94,9 +107,17 @@ class Rendering:
         (Rendering(broken=True), "network-policy", True),
         (Rendering(), "database", True),
         (Rendering(), None, True),
+        (Rendering(), "secrets", False),
+        (Rendering("Secret"), "secrets", True),
+        (Rendering(made=("shop",)), "secrets", True),
+        (Rendering(reads="shop"), "secrets", True),
+        (Rendering(), "config", False),
+        (Rendering("ConfigMap"), "config", True),
+        (Rendering(reads="shop"), "config", True),
+        (Rendering("ConfigMap"), ["config", "secrets"], False),
     ],
 )
-def test_what_an_application_does_not_have_is_not_judged(world: Any, feature: str | None, applies: bool) -> None:
+def test_what_an_application_does_not_have_is_not_judged(world: Any, feature: Any, applies: bool) -> None:
     verdict = not_rendered(world, criterion(applies_when=feature))
     assert (verdict is None) is applies
     if verdict is not None:

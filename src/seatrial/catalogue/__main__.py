@@ -61,7 +61,7 @@ def _title(criterion: Criterion) -> str:
     if criterion.scope == "reference":
         where.append("reference application only")
     if criterion.applies_when:
-        where.append(f"where there is: {criterion.applies_when}")
+        where.append(f"where there is: {', '.join(criterion.applies_when)}")
     return _cell(criterion.title) + "".join(f"<br>*{words}*" for words in where)
 
 

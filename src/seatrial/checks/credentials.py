@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter
 
 from seatrial import process
+from seatrial.app import Documents
 from seatrial.chart.secrecy import is_secret
 from seatrial.checks.contexts import files_of
 from seatrial.checks.markdown import Span, read_page
@@ -105,6 +106,7 @@ class Credentials:
         tree, history, package: what was searched.
         blocks: blocks and lines of commands in documents that were read.
         literals: keys in them.
+        promised: seatrial.yaml says that the application has documents.
     """
 
     tree: Searched
@@ -112,6 +114,7 @@ class Credentials:
     package: Searched
     blocks: int
     literals: tuple[Literal, ...]
+    promised: bool = True
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ def observe_credentials(world: World) -> Credentials:
         package=Searched("the packaged chart", packed, found[2]),
         blocks=blocks,
         literals=literals,
+        promised=world.app.documents != Documents(),
     )
 
 
@@ -317,6 +321,8 @@ def _fault(each: Found, what: str) -> Fault:
 
 def judge_commands(seen: Credentials) -> Verdict:
     """M5-SEC-02: no documented command puts a key on the command line, where shells and Helm keep it."""
+    if not (seen.blocks or seen.promised):
+        return not_applicable("no document of the repository shows a command")
     wanted = "one from an existing Secret or the environment"
     mend = "Show how to make the Secret beforehand, or take the value from a variable"
     faults = [Fault(each.name, "a literal value in a command", wanted, mend, each.place) for each in seen.literals]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from seatrial.app import Load
+from seatrial.app import SERVING, Load
 from seatrial.chart import workloads
 from seatrial.chart.workloads import quantity
 from seatrial.cluster.images import AGNHOST
@@ -15,7 +15,6 @@ from seatrial.load.locust import LocustLoad
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, scalein, users
 from seatrial.trials.autoscalers import await_rest, facts_of, of_components, rests
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -129,7 +128,7 @@ def observe_load(world: World) -> dict[str, Any]:
         "error_rate": float(world.limit("M4-HPA-03", "error_rate")) / 100,
     }
     seconds = max(float(app.load.seconds), world.window("M4-HPA-03", "load"))
-    autoscalers = {name: item for name, item in of_components(kube, world).items() if app.components[name].role in SERVING}
+    autoscalers = {name: item for name, item in of_components(kube, world).items() if name in app.serving()}
     rested = await_rest(kube, app.namespace, {item["metadata"]["name"] for item in autoscalers.values()}, REST_SECONDS)
     autoscalers = {name: rested.get(item["metadata"]["name"], item) for name, item in autoscalers.items()}
     backend = next((name for name in autoscalers if app.components[name].role == "backend"), None)

@@ -23,7 +23,6 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.helmfaults import ChartError
 from seatrial.tools.kube import Object, WaitTimeout
 from seatrial.trials import live, settings
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -60,9 +59,9 @@ def observe_changes(world: World) -> dict[str, Any]:
 def _chosen(world: World) -> str | None:
     """The component to try: the one whose Deployment reads most settings through its environment, backends before frontends."""
     found = {}
-    for name, component in world.app.components.items():
+    for name, component in world.app.programs().items():
         workload = live.workload_of(world.kube, world.app, name)
-        if component.role in SERVING and workload is not None and workload["kind"] == "Deployment":
+        if workload is not None and workload["kind"] == "Deployment":
             kinds = {entry["kind"] for entry in read(workload)}
             found[name] = (len(kinds), component.role == "backend")
     return max(found, key=lambda name: found[name], default=None)
@@ -314,7 +313,9 @@ def alone(workload: Object, namespace: str) -> Object:
 def judge_missing(seen: Mapping[str, Any]) -> Verdict:
     """M2-CFG-03: without the key nothing is rendered, naming it, or nothing gets Ready; with it the pod is Ready in time."""
     if seen["component"] is None or seen["key"] is None:
-        return judge(0, "keys", unknown=["no container of a serving Deployment requires a Secret's key by name (secretKeyRef)"])
+        return judge(
+            0, "keys", unknown=["no container of a Deployment of its programs requires a Secret's key by name (secretKeyRef)"]
+        )
     subject = f"{seen['component']} without {seen['key']} of Secret {seen['secret']}"
     limits, faults, unknown = seen["limits"], [], list(seen["unknown"]) if seen["ready"] is None else []
     if seen["refused"]:
@@ -341,7 +342,7 @@ def judge_missing(seen: Mapping[str, Any]) -> Verdict:
 def judge_changed(seen: Mapping[str, Any]) -> Verdict:
     """M2-CFG-04: a new value of a ConfigMap, and one of a Secret, reaches the running container by a rollout, in time."""
     if seen["component"] is None:
-        return judge(0, "values", unknown=["no serving component has a Deployment that could be tried alone"])
+        return judge(0, "values", unknown=["no program of the application has a Deployment that could be tried alone"])
     limit, name, faults, unknown = seen["limits"]["visible"], seen["component"], [], list(seen["unknown"])
     kinds = {entry["kind"] for entry in seen["changes"]}
     if not unknown:

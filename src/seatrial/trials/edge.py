@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -64,6 +66,16 @@ def client(world: World, *, rate: float = RATE) -> SteadyClient:
     return SteadyClient(address, ingress.host, ingress.steady, rate=rate, headers=headers)
 
 
+@contextmanager
+def watched(world: World, *, rate: float = RATE) -> Iterator[SteadyClient | None]:
+    """A :func:`client` from ``with`` to its end; None where the application has no edge, so that nobody could notice anything."""
+    if world.app.ingress is None:
+        yield None
+        return
+    with client(world, rate=rate) as asking:
+        yield asking
+
+
 def settle(world: World) -> None:
     """Wait until each component's workload is rolled out.
 
@@ -75,7 +87,8 @@ def settle(world: World) -> None:
 
 
 def wait_calm(world: World, *, timeout: float = CALMED_SECONDS) -> float:
-    """Wait until all pods are ready and the edge answers every request of :data:`CALM_SECONDS`; seconds that it took.
+    """Wait until all pods are ready and the edge, if there is one, answers every request of :data:`CALM_SECONDS`; seconds that it
+    took.
 
     A pod that is ready is reached a little later: kube-proxy, policies and the ingress controller learn of it without telling.
     What fails until then is the work of what was disturbed before, not of what comes next.
@@ -86,6 +99,8 @@ def wait_calm(world: World, *, timeout: float = CALMED_SECONDS) -> float:
     began = time.monotonic()
     while True:
         settle(world)
+        if world.app.ingress is None:
+            return round(time.monotonic() - began, 1)
         with client(world) as asking:
             time.sleep(CALM_SECONDS)
         traffic = asking.traffic()

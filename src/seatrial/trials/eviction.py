@@ -10,7 +10,6 @@ from typing import Any
 from seatrial.chart import workloads
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import edge, live, traffic
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -28,18 +27,14 @@ def observe_budgets(world: World) -> dict[str, Any]:
     kube, app = world.kube, world.app
     every = [pod for pod in kube.find("Pod", app.namespace) if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
     found = []
-    for name in _serving(world):
+    for name in world.app.serving():
         own = sorted(pod["metadata"]["name"] for pod in every if live.is_of_app(app, pod) and live.component_of(app, pod) == name)
         for budget in _budgets(kube, world, name):
             selected = [pod["metadata"]["name"] for pod in every if workloads.selects_pods(budget, workloads.labels_of(pod))]
             helpers = {pod["metadata"]["name"] for pod in every if live.HELPER in workloads.labels_of(pod)}
             found.append({**_budget(budget), "component": name, "selected": sorted(set(selected) - helpers), "own": own})
     limits = {key: int(world.limit("M4-PDB-01", key)) for key in ("min_available", "expected_pods", "disruptions_allowed")}
-    return {"components": _serving(world), "budgets": found, "limits": limits}
-
-
-def _serving(world: World) -> list[str]:
-    return [name for name, component in world.app.components.items() if component.role in SERVING]
+    return {"components": list(world.app.serving()), "budgets": found, "limits": limits}
 
 
 def _budgets(kube: Kube, world: World, component: str) -> list[Object]:
@@ -117,8 +112,8 @@ def observe_evictions(world: World) -> dict[str, Any]:
         ``components``: evictions (pod, status), ``allowed`` (the budget at the start), ``refused`` (status of the one beyond it),
         ``again`` (status once the replacement is ready), ``seconds``; and ``traffic``.
     """
-    kube, names = world.kube, _serving(world)
-    with edge.client(world) as client, ThreadPoolExecutor(len(names)) as pool:
+    kube, names = world.kube, list(world.app.serving())
+    with edge.client(world) as client, ThreadPoolExecutor(max(1, len(names))) as pool:
         found = dict(zip(names, pool.map(lambda name: _evict_all(kube, world, name), names), strict=True))
     return {"components": found, "traffic": client.traffic(), "failed_limit": int(world.limit("M4-PDB-02", "failed_requests"))}
 

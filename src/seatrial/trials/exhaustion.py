@@ -21,7 +21,6 @@ from seatrial.tools.kube import Object
 from seatrial.trials import copies, live, probe_pod, recovery
 from seatrial.trials.database import Database
 from seatrial.trials.healing import Clock, ready_limit
-from seatrial.trials.restarts import serving
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -174,7 +173,7 @@ class _Watcher:
 
 
 def observe_exhaustion(world: World) -> dict[str, Any]:
-    """Let a copy of each serving component and of the database run out of disk, then of CPU, and see when it serves again.
+    """Let a copy of each program and of the database run out of disk, then of CPU, and see when it serves again.
 
     Returns:
         ``components``: ``component``, ``limit`` (seconds), ``volumes`` (names of those that were filled), ``falls``, ``looks``
@@ -189,7 +188,7 @@ def observe_exhaustion(world: World) -> dict[str, Any]:
     def clock() -> float:
         return time.monotonic() - start
 
-    names = [*serving(app), *([app.data.component] if app.data is not None else ())]
+    names = [*app.programs(), *([app.data.component] if app.data is not None else ())]
 
     def look(name: str) -> dict[str, Any]:
         limit = ready_limit(world, name)

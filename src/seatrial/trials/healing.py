@@ -14,7 +14,6 @@ from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import callers, edge, live, recovery, traffic
 from seatrial.trials.processes import container_pid
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -37,18 +36,23 @@ def observe_healing(world: World) -> dict[str, Any]:
         ``workloads``: ``component``, ``serving``, ``pods`` (ready ones before), ``limit`` (seconds), ``falls`` (``how``, ``pod``,
         ``at`` (seconds since the client began), ``seconds`` or None, ``why`` it did not come back, ``unknown`` where nothing
         could be done); ``traffic``; ``asked`` (each request: see :meth:`SteadyClient.asked`); ``limits``; ``picture`` (artefact).
+        Without an edge ``traffic`` and ``picture`` are None.
     """
     app = world.app
-    serving = [name for name, component in app.components.items() if component.role in SERVING]
+    serving = list(app.serving())
     edge.wait_calm(world)
-    with edge.client(world) as client, ThreadPoolExecutor(len(serving)) as pool:
-        until = time.monotonic() + float(world.limit("M5-HEAL-01", "ready"))
-        found = list(pool.map(lambda name: _fell(world, name, client.clock), serving))
+    with edge.watched(world) as client, ThreadPoolExecutor(max(1, len(serving))) as pool:
+        began = time.monotonic()
+        clock = client.clock if client is not None else lambda: time.monotonic() - began
+        until = began + float(world.limit("M5-HEAL-01", "ready")) if client is not None else began
+        found = list(pool.map(lambda name: _fell(world, name, clock), serving))
         time.sleep(max(0.0, until - time.monotonic()))
-    found += [_fell(world, name, client.clock) for name in app.components if name not in serving]
+    found += [_fell(world, name, clock) for name in app.components if name not in serving]
     with contextlib.suppress(ClusterError):  # what did not come back is among the falls
         edge.wait_calm(world)
     limits = {key: float(world.limit("M5-HEAL-01", key)) for key in ("replicas", "error_rate")}
+    if client is None:
+        return {"workloads": found, "traffic": None, "asked": [], "limits": limits, "picture": None}
     seen = {"workloads": found, "traffic": client.traffic(), "asked": client.asked(), "limits": limits}
     return {**seen, "picture": world.artefact("recovery.svg", recovery.draw(seen))}
 
@@ -62,7 +66,6 @@ def ready_limit(world: World, component: str) -> float:
 def _fell(world: World, component: str, clock: Clock) -> dict[str, Any]:
     """Take one pod away and kill another's main process, one after the other."""
     kube, app = world.kube, world.app
-    role = app.components[component].role
     limit = ready_limit(world, component)
     pods = live.ready_pods(kube, app, component)
     falls = [_delete(kube, app, component, pods, limit, clock)] if pods else []
@@ -70,12 +73,12 @@ def _fell(world: World, component: str, clock: Clock) -> dict[str, Any]:
         known = {pod["metadata"]["uid"] for pod in pods[1:]}
         there = live.ready_pods(kube, app, component)
         another = next((pod for pod in there if pod["metadata"]["uid"] in known), there[0])
-        if role in SERVING:
+        if component in app.serving():
             _await_called(world, component, [pod for pod in there if pod["metadata"]["uid"] not in known])
         falls.append(_kill(world.cluster, kube, app, component, another, limit, clock))
     return {
         "component": component,
-        "serving": role in SERVING,
+        "serving": component in app.serving(),
         "pods": [pod["metadata"]["name"] for pod in pods],
         "limit": limit,
         "falls": falls,
@@ -196,7 +199,8 @@ def judge_healing(seen: Mapping[str, Any]) -> Verdict:
         for item, fall in falls
     ]
     evidence.append(traffic.seen(seen["traffic"], while_="meanwhile"))
-    evidence.append(Evidence("each request and each fall over time", artefact=seen.get("picture")))
+    if seen["picture"]:
+        evidence.append(Evidence("each request and each fall over time", artefact=seen["picture"]))
     return judge(len(falls), "pods", faults, unknown=unknown, evidence=evidence)
 
 

@@ -1,7 +1,7 @@
 """Limits are effective in the container (M2-RES-02).
 
 The cgroups of the application's own containers are read from the node, whatever their images hold. What a limit does is tried in
-pods that have a serving component's resources and nothing else of it: they use up CPU, then memory, while a client asks the
+pods that have a program's resources and nothing else of it: they use up CPU, then memory, while a client asks the
 application.
 """
 
@@ -17,7 +17,6 @@ from seatrial.cluster.provider import CRICTL
 from seatrial.tools.kube import Object, WaitTimeout
 from seatrial.trials import copies, live, probe_pod
 from seatrial.trials.answers import helper_labels
-from seatrial.trials.restarts import serving
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -73,7 +72,7 @@ and at last ASKED MiB of memory in one process, where the node has as much. Star
 
 
 def observe_limits(world: World) -> dict[str, Any]:
-    """Read the maxima of every container of the application; use up what a serving component may have; ask all meanwhile.
+    """Read the maxima of every container of the application; use up what a program of its own may have; ask all meanwhile.
 
     Returns:
         ``containers`` (pod, container, ``memory`` and ``cpu`` of the manifest, ``memory_max`` and ``cpu_max`` of the cgroup:
@@ -122,9 +121,9 @@ def maxima(output: str) -> dict[str, dict[str, Any]]:
 
 
 def _hogs(world: World) -> dict[str, Any]:
-    """Run a hog with the resources of each serving component, side by side, and ask all components until they have ended."""
+    """Run a hog with the resources of each program, side by side, and ask all components until they have ended."""
     kube, namespace = world.kube, world.app.namespace
-    resources = {name: copies.container_of(world, name)[1].get("resources") or {} for name in serving(world.app)}
+    resources = {name: copies.container_of(world, name)[1].get("resources") or {} for name in world.app.programs()}
     amounts = {
         name: workloads.resources(workloads.Container(name, {"resources": each}, False, ()), "limits")
         for name, each in resources.items()
@@ -261,7 +260,7 @@ def judge_limits(seen: Mapping[str, Any]) -> Verdict:
         for more, open_questions in (_cpu_faults(hog, seen["limits"]["tolerance"]), _memory_faults(hog)):
             faults, unknown = faults + more, unknown + open_questions
     faults += _answer_faults(seen["answers"], seen["limits"]["answer"])
-    unknown += [] if seen["hogs"] else ["no serving component has limits for both CPU and memory that could be tried"]
+    unknown += [] if seen["hogs"] else ["no program of the application has limits for both CPU and memory that could be tried"]
     unknown += [] if seen["answers"] else ["no component has a Service and a health path, so no neighbour was asked"]
     judged = len(seen["containers"]) + len(seen["hogs"])
     return judge(judged, "containers", faults, unknown=unknown, evidence=_evidence(seen))

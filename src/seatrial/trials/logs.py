@@ -31,7 +31,6 @@ from seatrial.trials.sensitive import Sensitive
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
 
-SERVING = ("frontend", "backend")
 AT_ONCE = 4
 LOOK_SECONDS = 0.5
 """Between two looks at logs; following every one of them would take a connection each."""
@@ -53,7 +52,7 @@ SAME: Mapping[str, str] = {
 }
 FIGURES: Mapping[int, str] = {10: "trace", 20: "debug", 30: "info", 40: "warning", 50: "error", 60: "critical"}
 """Levels as pino and bunyan write them."""
-QUIET = ("frontend", "backend", "database")
+QUIET = ("frontend", "backend", "worker", "database")
 SHOWN, SHOWN_LINES = 200, 3
 """Characters of a line, and lines of a log, that a message carries."""
 _ERROR_WORD = re.compile(r"(?:\S+\s+){0,6}?[\[(<]?(?P<level>ERROR|FATAL|PANIC|CRITICAL|SEVERE)\b")
@@ -108,15 +107,12 @@ def _canaries(world: World) -> list[Sensitive]:
     return found
 
 
-def _ask(world: World, canaries: Iterable[Sensitive]) -> dict[str, Any]:
-    """Requests with a marker to every part that serves, and whether a log of any tells of it in time."""
+def _ask(world: World, canaries: Iterable[Sensitive]) -> dict[str, Any] | None:
+    """Requests with a marker to every part that serves, and whether a log of any tells of it in time; None where none does."""
+    if not world.app.serving():
+        return None
     limit, mark = float(world.limit("M5-LOG-01", "found")), marker(world.run_id, "log", secrets.token_hex(4))
-    pods = [
-        pod
-        for name, part in world.app.components.items()
-        if part.role in SERVING
-        for pod in live.ready_pods(world.kube, world.app, name)
-    ]
+    pods = [pod for name in world.app.serving() for pod in live.ready_pods(world.kube, world.app, name)]
     asked, began = [], time.monotonic()
     for token in (None, *(one.value for one in canaries if "token" in one.source)):
         asked += _send(world, mark, token)
@@ -149,13 +145,13 @@ def _doors(world: World) -> Iterator[list[tuple[str, str, str]]]:
     app = world.app
     if app.ingress is not None and world.cluster.edge.http:
         address, ingress = users.door(world)
-        serving = [(name, path) for path, name in ingress.routes.items() if app.components[name].role in SERVING]
+        serving = [(name, path) for path, name in ingress.routes.items() if name in app.serving()]
         yield [(name, f"http://{address}{path}", ingress.host) for name, path in serving]
         return
-    name = next((name for name, part in app.components.items() if part.role in SERVING), None)
-    pods = live.ready_pods(world.kube, app, name) if name else []
-    if name is None or not pods:
-        raise ClusterError("no part of the application can be asked", todo="Name a component of role backend or frontend.")
+    name = next(iter(app.serving()))
+    pods = live.ready_pods(world.kube, app, name)
+    if not pods:
+        raise ClusterError(f"component {name} has no ready pod that could be asked")
     with copies.forwarded(world, pods[-1]["metadata"]["name"], app.components[name].port) as address:
         yield [(name, f"http://{address}", "")]
 
@@ -326,7 +322,9 @@ def judge_retrievable(seen: Mapping[str, Any]) -> Verdict:
             subject = f"Pod {log['pod']} / container {log['container']}"
             faults.append(Fault(subject, f"{life} cannot be read: {log['error']}", "a log", "See the kubelet on its node"))
     mark = seen["marker"]
-    if not any("status" in said for said in mark["asked"]):
+    if mark is None:
+        told.append(Evidence("no request was looked for: seatrial.yaml names no component of role frontend or backend"))
+    elif not any("status" in said for said in mark["asked"]):
         unknown.append(f"nobody answered the request that was to be found: {', '.join(mark['asked']) or 'nobody was asked'}")
     elif not mark["found"]:
         found = f"no line in a frontend's or backend's log within {mark['limit']:g} s"

@@ -18,7 +18,6 @@ from seatrial.trials.answers import helper_labels
 from seatrial.trials.application import outages
 from seatrial.trials.database import Database, lost, marker, rows_of
 from seatrial.trials.probe_pod import Source
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
 
@@ -144,8 +143,7 @@ def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
         "pod": database.pod["metadata"]["uid"],
         "restarts": {
             pod["metadata"]["name"]: live.restarts(pod)
-            for name, component in world.app.components.items()
-            if component.role in SERVING
+            for name in world.app.serving()
             for pod in live.app_pods(kube, world.app, name)
         },
     }

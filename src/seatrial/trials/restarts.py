@@ -11,13 +11,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from seatrial.app import App
 from seatrial.cluster.provider import CRICTL, Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import copies, live, persistence, probe_pod
 from seatrial.trials.processes import container_pid, signal_container
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
 from seatrial.world import World
 
@@ -58,7 +56,7 @@ def budget_of(probe: Mapping[str, Any]) -> int:
 
 
 def _of_each(world: World, look: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is seen of each serving component, side by side; ``unknown`` says why there is no more."""
+    """What is seen of each of the application's programs, side by side; ``unknown`` says why there is no more."""
 
     def guarded(name: str) -> dict[str, Any]:
         try:
@@ -66,21 +64,16 @@ def _of_each(world: World, look: Callable[[str], dict[str, Any]]) -> list[dict[s
         except SeatrialError as error:
             return {"component": name, "unknown": error.message}
 
-    names = serving(world.app)
+    names = list(world.app.programs())
     with ThreadPoolExecutor(max(1, len(names))) as pool:
         return list(pool.map(guarded, names))
-
-
-def serving(app: App) -> list[str]:
-    """The components that users reach."""
-    return [name for name, component in app.components.items() if component.role in SERVING]
 
 
 # a slow start
 
 
 def observe_slow_start(world: World) -> dict[str, Any]:
-    """Start a copy of each serving component's container, freeze it at once, thaw it after the delay, and see it become Ready.
+    """Start a copy of each program's container, freeze it at once, thaw it after the delay, and see it become Ready.
 
     Returns:
         ``components``: ``component``, ``container``, ``probe`` (the live startup probe or None), ``budget`` (seconds), ``frozen``
@@ -230,7 +223,7 @@ def _start_faults(item: Mapping[str, Any], limits: Mapping[str, float]) -> tuple
 
 
 def observe_hung(world: World) -> dict[str, Any]:
-    """Freeze the process of a copy of each serving component's container, and see the kubelet restart it.
+    """Freeze the process of a copy of each program's container, and see the kubelet restart it.
 
     Returns:
         ``components``: ``component``, ``container``, ``probe`` (the live liveness probe or None), ``limit`` (seconds: what the

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import yaml
@@ -40,9 +41,7 @@ def observe_rollback(world: World) -> dict[str, Any]:
     """
     app = world.app
     walked = journeys.provable(app)
-    missing = [] if walked else ["journeys with a proof, and data: nothing could be written under either revision"]
-    missing += [] if app.upgrade else ["upgrade: there is no second revision to come back from"]
-    missing += [] if app.ingress else ["ingress: there is no edge to watch"]
+    missing = [] if walked or app.data is None else ["journeys with a proof: nothing could be written under either revision"]
     if missing:
         return {"missing": missing}
     kube, helm = world.kube, world.helm
@@ -58,34 +57,34 @@ def observe_rollback(world: World) -> dict[str, Any]:
 
 def _there_and_back(world: World, kube: Kube, helm: Helm, first: Mapping[str, Any], walked: Sequence[Journey]) -> dict[str, Any]:
     app = world.app
-    assert app.data is not None and app.upgrade is not None
+    assert app.upgrade is not None, "applies_when: upgrade"
     tables: dict[str, Any] = {}
     profiles: journeys.Profiles = {}
-    users.named(world, users.USER)  # who asks at the edge later: a row that must not be new then
-    with ThreadPoolExecutor(1) as aside, journeys.visitor(world, profiles) as visit:
+    if app.ingress is not None:
+        users.named(world, users.USER)  # who asks at the edge later: a row that must not be new then
+    with ThreadPoolExecutor(1) as aside, _visitor(world, profiles, walked) as visit:
         aside.submit(upgrade.second_images, world)  # what goes wrong there is told by the upgrade, which needs them
         walks = _write(world, kube, visit, walked, period=1)
-        tables["written under revision 1"] = _database(world, kube).fingerprint()
+        tables["written under revision 1"] = _tables(world, kube)
         upgraded = upgrade.run(world, kube, helm)
-        tables["after the upgrade"] = _database(world, kube).fingerprint()
+        tables["after the upgrade"] = _tables(world, kube)
         returns = _come_back(world, kube, visit, walked, periods=(1,), moment="after the upgrade")
         walks += _write(world, kube, visit, walked, period=2)
-    tables["written under revision 2"] = _database(world, kube).fingerprint()
+    tables["written under revision 2"] = _tables(world, kube)
     deletion = _delete_database_pod(world, kube)
-    tables["after its pod's deletion"] = _database(world, kube).fingerprint()
+    tables["after its pod's deletion"] = _tables(world, kube)
     whole = tables["after its pod's deletion"] == tables["written under revision 2"]
     rollback = _roll_back(world, kube, helm, first["revision"], whole=whole)
     last = _state(world, kube, helm)
-    with journeys.visitor(world, profiles) as visit:
+    with _visitor(world, profiles, walked) as visit:
         returns += _come_back(world, kube, visit, walked, periods=(1, 2), moment="after the rollback")
-    held = _database(world, kube)
-    tables["at the end"] = held.fingerprint()
+    tables["at the end"] = _tables(world, kube)
     return {
         "missing": [],
         "journeys": walks,
         "returns": returns,
         "kept": [
-            {"journey": journey.name, "period": period, **journeys.count_rows(held, journey, _marker(world, period))}
+            {"journey": journey.name, "period": period, **_count(world, kube, journey, period)}
             for period in (1, 2)
             for journey in walked
         ],
@@ -147,29 +146,50 @@ def _database(world: World, kube: Kube) -> Database:
     return Database(kube, world.app, world.app.data)
 
 
+def _tables(world: World, kube: Kube) -> dict[str, Any]:
+    """Fingerprints of the tables; empty where the application keeps no data."""
+    return _database(world, kube).fingerprint() if world.app.data is not None else {}
+
+
+def _count(world: World, kube: Kube, journey: Journey, period: int) -> dict[str, int]:
+    return journeys.count_rows(_database(world, kube), journey, _marker(world, period))
+
+
 def _marker(world: World, period: int) -> str:
     return database.marker(world.run_id, f"r{period}")
 
 
-def _write(world: World, kube: Kube, visit: Visitor, walked: Sequence[Journey], *, period: int) -> list[dict[str, Any]]:
+def _visitor(
+    world: World, profiles: journeys.Profiles, walked: Sequence[Journey]
+) -> AbstractContextManager[Visitor] | AbstractContextManager[None]:
+    """A browser, where there is something to be walked."""
+    return journeys.visitor(world, profiles) if walked else nullcontext()
+
+
+def _write(world: World, kube: Kube, visit: Visitor | None, walked: Sequence[Journey], *, period: int) -> list[dict[str, Any]]:
+    if visit is None:
+        return []
     walks = journeys.walk_and_count(visit, _database(world, kube), walked, _marker(world, period))
     return [{**walk, "period": period} for walk in walks]
 
 
 def _come_back(
-    world: World, kube: Kube, visit: Visitor, walked: Sequence[Journey], *, periods: Sequence[int], moment: str
+    world: World, kube: Kube, visit: Visitor | None, walked: Sequence[Journey], *, periods: Sequence[int], moment: str
 ) -> list[dict[str, Any]]:
     """The users of some periods, in the browsers that they had then."""
+    if visit is None:
+        return []
     found: list[dict[str, Any]] = []
     for period in periods:
         found += journeys.come_back(visit, _database(world, kube), walked, _marker(world, period), moment)
     return found
 
 
-def _delete_database_pod(world: World, kube: Kube) -> dict[str, Any]:
-    """Delete the database's pod and wait for its replacement."""
+def _delete_database_pod(world: World, kube: Kube) -> dict[str, Any] | None:
+    """Delete the database's pod and wait for its replacement; None where the application keeps no data."""
     app = world.app
-    assert app.data is not None
+    if app.data is None:
+        return None
     pod = _database(world, kube).pod
     began = time.monotonic()
     kube.delete("Pod", pod["metadata"]["name"], app.namespace)
@@ -187,7 +207,7 @@ def _roll_back(world: World, kube: Kube, helm: Helm, revision: int, *, whole: bo
     limit = float(world.limit("M5-RB-01", "duration"))
     if whole:
         edge.wait_calm(world)
-    with edge.client(world) as client:
+    with edge.watched(world) as client:
         began = time.monotonic()
         try:
             helm.rollback(app.chart.release, revision, namespace=app.namespace, wait=True, timeout=limit)
@@ -195,7 +215,7 @@ def _roll_back(world: World, kube: Kube, helm: Helm, revision: int, *, whole: bo
         except (HelmError, ClusterError) as failure:
             error = failure.message
         seconds = round(time.monotonic() - began, 1)
-    return {"rollback": {"seconds": seconds, "error": error}, "traffic": client.traffic()}
+    return {"rollback": {"seconds": seconds, "error": error}, "traffic": client.traffic() if client is not None else None}
 
 
 def _restore(world: World, kube: Kube, helm: Helm, first: Mapping[str, Any]) -> None:
@@ -223,6 +243,8 @@ def judge_rollback(seen: Mapping[str, Any]) -> Verdict:
     faults += _return_faults(seen)
     faults += traffic.faults_of(seen["traffic"], while_="during the rollback", max_failed=seen["limits"]["failed_requests"])
     unknown += traffic.too_few(seen["traffic"], while_="during the rollback")
+    if seen["deletion"] is None:  # it keeps no data
+        return judge(len(seen["objects"]), "objects", faults, unknown=unknown, evidence=_evidence(seen))
     records = database.rows_of(seen["tables"]["at the end"])
     return judge(records, "records", faults, unknown=unknown, evidence=_evidence(seen))
 
@@ -277,7 +299,7 @@ def _evidence(seen: Mapping[str, Any]) -> list[Evidence]:
         *(journeys.seen(walk, while_=f"under revision {walk['period']}") for walk in seen["journeys"]),
         *(journeys.seen(walk, while_=f"again {walk['moment']}") for walk in seen["returns"]),
         Evidence(f"upgrade in {upgrade['seconds']} s: {', '.join(upgrade['changed'])}; other pods of {upgrade['replaced']}"),
-        Evidence(f"Pod {deletion['pod']} deleted, its replacement ready after {deletion['ready']} s"),
+        *([Evidence(f"Pod {deletion['pod']} deleted, its replacement ready after {deletion['ready']} s")] if deletion else []),
         Evidence(f"rollback to revision {seen['first']} in {rollback['seconds']} s", data=seen["history"]),
         traffic.seen(seen["traffic"], while_="during the rollback"),
         Evidence("rows and hash of every table, by moment", data=seen["tables"]),

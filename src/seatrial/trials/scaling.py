@@ -13,7 +13,6 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import callers, database, edge, live, steady, traffic
 from seatrial.trials.database import Database
-from seatrial.trials.workloads import SERVING
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -34,12 +33,11 @@ def observe_scaling(world: World) -> dict[str, Any]:
         of the database's tables), ``limits``.
     """
     app = world.app
-    serving = [name for name, component in app.components.items() if component.role in SERVING]
     edge.wait_calm(world)
     before = _fingerprint(world)  # who asks at the edge has signed up by now: he is a row too
     with edge.client(world) as client:
         # one after the other: a small node has room for the pods of one component beyond its usual ones, not for all
-        found = [_there_and_back(world, name) for name in serving]
+        found = [_there_and_back(world, name) for name in app.serving()]
     limits = {key: float(world.limit("M5-SCALE-01", key)) for key in ("ready", "failed_requests")}
     return {
         "components": found,

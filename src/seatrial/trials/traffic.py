@@ -1,4 +1,7 @@
-"""How traffic that a steady client saw is judged; shared by every trial that disturbs something."""
+"""How traffic that a steady client saw is judged; shared by every trial that disturbs something.
+
+Where the application has no edge there was no client, its traffic is None, and nothing is told of it.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,19 @@ def starved(traffic: Mapping[str, Any]) -> bool:
     return bool(traffic["failed"] and traffic["failed"] == traffic["unanswered"] and traffic["held_up"] >= HELD_UP_SECONDS)
 
 
-def faults_of(traffic: Mapping[str, Any], *, while_: str, max_failed: float = 0, max_rate: float | None = None) -> list[Fault]:
+def faults_of(
+    traffic: Mapping[str, Any] | None, *, while_: str, max_failed: float = 0, max_rate: float | None = None
+) -> list[Fault]:
     """Failed requests as faults; none where the machine was starved, of which :func:`too_few` speaks.
 
     Args:
-        traffic: see :func:`seatrial.trials.client.summary`.
+        traffic: see :func:`seatrial.trials.client.summary`; None where there is no edge.
         while_: what went on meanwhile ("during the upgrade").
         max_failed: how many requests may fail.
         max_rate: the share that may fail, 0 to 1, in place of ``max_failed``.
     """
+    if traffic is None:
+        return []
     failed, requests = traffic["failed"], traffic["requests"]
     allowed = max_failed if max_rate is None else max_rate * requests
     if failed <= allowed or starved(traffic):
@@ -53,8 +60,10 @@ def gap_of(traffic: Mapping[str, Any], *, while_: str, limit: float) -> tuple[li
     return [Fault(f"client at the edge {while_}", f"no good answer for {gap} s", f"at most {limit:g} s", mend)], []
 
 
-def too_few(traffic: Mapping[str, Any], *, while_: str) -> list[str]:
+def too_few(traffic: Mapping[str, Any] | None, *, while_: str) -> list[str]:
     """Unknown where the client could not keep its rate (90 % of what was asked for is taken as kept), or was held up."""
+    if traffic is None:
+        return []
     if starved(traffic):
         late = f"the client itself was held up for {traffic['held_up']} s"
         return [f"{traffic['failed']} requests went unanswered {while_}, but {late}: this machine is too busy to tell"]
@@ -64,7 +73,9 @@ def too_few(traffic: Mapping[str, Any], *, while_: str) -> list[str]:
     return [f"the client made only {traffic['requests']} of {due:.0f} requests {while_}: this machine is too busy to tell"]
 
 
-def seen(traffic: Mapping[str, Any], *, while_: str) -> Evidence:
+def seen(traffic: Mapping[str, Any] | None, *, while_: str) -> Evidence:
     """The evidence of a client's run."""
+    if traffic is None:
+        return Evidence(f"nobody asked {while_}: seatrial.yaml has no ingress section")
     counts = f"{traffic['requests']} requests {while_}: {traffic['failed']} failed"
     return Evidence(f"{counts}, longest gap {traffic['longest_gap']} s, p95 {traffic['p95']} s", data=dict(traffic))

@@ -64,10 +64,10 @@ def run(world: World, kube: Kube, helm: Helm) -> dict[str, Any]:
     """Upgrade to the second revision while a client asks at the edge; the release stays there.
 
     Returns:
-        ``seconds``, ``error`` (where Helm or a workload gave up), ``traffic``, ``images`` (component -> the second image's id),
-        ``pods`` (see :func:`live.pod_facts`, at the end), ``overrides``, ``changes`` (object, path, before, after of everything
-        that the upgrade changed in the manifest), ``changed`` (objects), ``replaced`` (components with other pods), ``objects``
-        (live ones beside the new manifest), ``revision`` and ``limits``.
+        ``seconds``, ``error`` (where Helm or a workload gave up), ``traffic`` (None without an edge), ``images`` (component ->
+        the second image's id), ``pods`` (see :func:`live.pod_facts`, at the end), ``overrides``, ``changes`` (object, path,
+        before, after of everything that the upgrade changed in the manifest), ``changed`` (objects), ``replaced`` (components
+        with other pods), ``objects`` (live ones beside the new manifest), ``revision`` and ``limits``.
     """
     app = world.app
     given = overrides(world)
@@ -75,7 +75,7 @@ def run(world: World, kube: Kube, helm: Helm) -> dict[str, Any]:
     old = {name: {pod["metadata"]["uid"] for pod in live.app_pods(kube, app, name)} for name in app.components}
     edge.wait_calm(world)
     error = ""
-    with edge.client(world, rate=float(world.limit("M3-UP-01", "rate"))) as client:
+    with edge.watched(world, rate=float(world.limit("M3-UP-01", "rate"))) as client:
         began = time.monotonic()
         try:
             helm.upgrade(
@@ -98,7 +98,7 @@ def run(world: World, kube: Kube, helm: Helm) -> dict[str, Any]:
     return {
         "seconds": seconds,
         "error": error,
-        "traffic": client.traffic(),
+        "traffic": client.traffic() if client is not None else None,
         "images": {name: image["id"] for name, image in second_images(world).items()},
         "pods": pods,
         "overrides": given,

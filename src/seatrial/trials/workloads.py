@@ -8,16 +8,13 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from seatrial.app import INSTANCE
+from seatrial.app import INSTANCE, SERVING
 from seatrial.chart import workloads
 from seatrial.cluster.waiting import desired, progress
 from seatrial.tools.kube import ApiError, ExecFailed, Kube, Object, UnknownKind
 from seatrial.trials import live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
-
-SERVING = ("frontend", "backend")
-"""Roles that M2-DEP-01 and others speak of as "both apps"."""
 
 # steady: shared by M2-DEP-01 and M3-INST-03
 

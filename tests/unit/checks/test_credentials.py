@@ -66,6 +66,7 @@ def test_keys_in_documented_commands_are_named() -> None:
     verdict = judge_commands(replace(SEEN, literals=(Literal(Place(Path("a.md"), 4), "OPENAI_API_KEY"),)))
     assert verdict.outcome is Outcome.FAILED and "OPENAI_API_KEY (a.md:4): found a literal value" in verdict.reason
     assert judge_commands(replace(SEEN, blocks=0)).outcome is Outcome.FAILED
+    assert judge_commands(replace(SEEN, blocks=0, promised=False)).outcome is Outcome.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_a_missing_key_that_is_not_caught(recorded: Recorded, change: dict[str, 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"component": None}, "no container of a serving Deployment requires"),
-        ({"key": None}, "no container of a serving Deployment requires"),
+        ({"component": None}, "no container of a Deployment of its programs requires"),
+        ({"key": None}, "no container of a Deployment of its programs requires"),
         ({"refused": "Error: no such template"}, "for another reason as far as Helm tells: Error: no such template"),
         ({"refused": "", "state": "waited 30 s for the kubelet"}, "waited 30 s for the kubelet"),
         ({"refused": "", "state": CRASHED, "ready": None, "why": "waited 150 s for it"}, "started, and ends"),
@@ -129,7 +129,7 @@ def test_a_new_value_that_does_not_arrive(recorded: Recorded, number: int) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"component": None}, "no serving component has a Deployment"),
+        ({"component": None}, "no program of the application has a Deployment"),
         ({"changes": []}, "upgrade.overrides of seatrial.yaml change no ConfigMap key"),
         ({"changes": [], "ready": None, "why": "waited 150 s"}, "backend alone does not become Ready: waited 150 s"),
         ({"unknown": ["Deployment shop is not rendered"]}, "Deployment shop is not rendered"),

@@ -37,6 +37,12 @@ def test_what_was_seen_passes(seen: dict[str, Any]) -> None:
     assert verdict.evidence[-1].artefact == "evidence/recovery.svg"
 
 
+def test_without_an_edge_the_pods_alone_are_judged(seen: dict[str, Any]) -> None:
+    verdict = healing.judge_healing({**seen, "traffic": None, "asked": [], "picture": None})
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 8)
+    assert verdict.evidence[-1].what == "nobody asked meanwhile: seatrial.yaml has no ingress section"
+
+
 @pytest.mark.parametrize(
     ("component", "how", "seconds", "outcome"),
     [

@@ -69,6 +69,12 @@ def test_logs_that_can_be_read_and_tell_pass() -> None:
     assert "1 of them of containers' previous lives" in verdict.evidence[-1].what
 
 
+def test_where_nobody_serves_logs_are_read_and_no_request_is_looked_for() -> None:
+    verdict = judge_retrievable(seen(marker=None, backend=[]))
+    assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 3)
+    assert "no request was looked for" in verdict.evidence[0].what
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -31,6 +31,21 @@ def test_what_was_seen_passes_and_counts_the_records(seen: dict[str, Any]) -> No
     assert {item.artefact for item in verdict.evidence} > {None}
 
 
+def test_without_data_and_edge_the_release_alone_is_judged(seen: dict[str, Any]) -> None:
+    bare = {"journeys": [], "returns": [], "kept": [], "deletion": None, "traffic": None}
+    nothing: dict[str, Any] = {moment: {} for moment in seen["tables"]}
+    verdict = rollback.judge_rollback({**seen, **bare, "tables": nothing})
+    assert (verdict.outcome, verdict.of_what) == (Outcome.PASSED, "objects"), verdict.reason
+    assert verdict.judged == len(seen["objects"]) > 0
+    lost = rollback.judge_rollback({**seen, **bare, "tables": nothing, "manifest": ["Service shop is gone"]})
+    assert lost.outcome is Outcome.FAILED
+
+
+def test_a_database_that_holds_nothing_is_no_pass(seen: dict[str, Any]) -> None:
+    empty: dict[str, Any] = {moment: {} for moment in seen["tables"]}
+    assert rollback.judge_rollback({**seen, "journeys": [], "returns": [], "kept": [], "tables": empty}).outcome is Outcome.FAILED
+
+
 def _lose_rows(seen: dict[str, Any]) -> None:
     seen["tables"]["after its pod's deletion"]["public.todos"] = {"rows": 0, "hash": "d41d8cd98f00b204e9800998ecf8427e"}
 
