@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.errors import ChecksumError, MachineError, ProcessTimeout, SeatrialError, ToolchainError
-from seatrial.process import Background, environment
+from seatrial.process import Background, environment, run
 from seatrial.toolchain import host, lock
 from seatrial.toolchain.lock import Lock, Platform
 from seatrial.toolchain.model import Progress, Source, State, Tool
@@ -93,9 +94,42 @@ class GoBuilder:
             out = staging / "out"
             out.mkdir()
             began = time.monotonic()
-            self._run(graph, command(go.path, self._lock, names, out), folder, self._env(go, names), report)
+            env = self._env(go, names)
+            overlay = self._edited(names, go, folder, env, staging)
+            self._run(graph, command(go.path, self._lock, names, out, overlay), folder, env, report)
             seconds = time.monotonic() - began
             return {name: self._keep(name, out, staging / name, seconds, ", ".join(names)) for name in names}
+
+    def _edited(self, names: Sequence[str], go: Tool, folder: Path, env: Mapping[str, str], staging: Path) -> Path | None:
+        """The file of ``go build -overlay`` with all that the lock changes in the sources of ``names``; None for nothing.
+
+        Raises:
+            ToolchainError: a module is not to be had, or is not what the change was made for.
+        """
+        changed: dict[Path, str] = {}
+        for edit in (edit for name in names if (build := self._lock.entry(name).build) for edit in build.edits):
+            said = run([go.path, "mod", "download", "-json", edit.module], timeout=LONGEST, cwd=folder, env=env, check=False)
+            if said.returncode != 0:
+                why = self._settings.hide(" ".join(said.output.split()))[:300]
+                raise ToolchainError(f"{edit.module} cannot be fetched: {why}", todo="Check the network and run again.")
+            source = Path(json.loads(said.stdout)["Dir"]) / edit.file
+            text = changed.get(source) or source.read_text()
+            if text.count(edit.find) != 1:
+                raise ToolchainError(
+                    f"{edit.file} of {edit.module} is another one: what the lock replaces is there {text.count(edit.find)} times",
+                    todo="Report this: the lock file is wrong.",
+                )
+            changed[source] = text.replace(edit.find, edit.replace)
+        if not changed:
+            return None
+        replaced = {}
+        for number, (source, text) in enumerate(changed.items()):
+            target = staging / f"{number}-{source.name}"
+            target.write_text(text)
+            replaced[str(source)] = str(target)
+        overlay = staging / "overlay.json"
+        overlay.write_text(json.dumps({"Replace": replaced}))
+        return overlay
 
     def _keep(self, name: str, out: Path, tree: Path, seconds: float, unit: str) -> Tool:
         entry = self._lock.entry(name)
@@ -220,7 +254,7 @@ def estimate(locked: Lock, names: Iterable[str], cores: int | None = None) -> fl
     return seconds * (0.25 + 0.75 * 2 / max(1, cores or os.cpu_count() or 2))
 
 
-def command(go: Path, locked: Lock, names: Sequence[str], out: Path) -> list[str | Path]:
+def command(go: Path, locked: Lock, names: Sequence[str], out: Path, overlay: Path | None = None) -> list[str | Path]:
     """The ``go build`` that makes ``names``: linker flags go to each package by its own pattern."""
     builds = [build for name in names if (build := locked.entry(name).build) is not None]
     flags = [
@@ -228,11 +262,8 @@ def command(go: Path, locked: Lock, names: Sequence[str], out: Path) -> list[str
         for build in builds
     ]
     polite = ["nice", "-n", "5"] if shutil.which("nice") else []
-    # The signal comes when the thread that started go ends, here the one that waits for it: kill -9 of seatrial ends go as well.
-    leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     # Without debug information, which the linker would drop anyway: a tenth less work, a fifth less disk.
     return [
-        *leash,
         *polite,
         go,
         "build",
@@ -240,6 +271,7 @@ def command(go: Path, locked: Lock, names: Sequence[str], out: Path) -> list[str
         "-gcflags=all=-dwarf=false",
         "-o",
         f"{out}/",
+        *(("-overlay", overlay) if overlay is not None else ()),
         *flags,
         *(build.package for build in builds),
     ]

@@ -73,6 +73,22 @@ class Download(_Strict):
     seconds: float = 10
 
 
+class Edit(_Strict):
+    """A change of a module's source before it is compiled: for a fault that its makers have not mended.
+
+    Attributes:
+        module: its path, as the graph's go.mod requires it.
+        file: path inside the module.
+        find: text that must stand in there once.
+        replace: what takes its place.
+    """
+
+    module: str
+    file: str
+    find: str
+    replace: str
+
+
 class Build(_Strict):
     """A main package of a Go module.
 
@@ -80,12 +96,14 @@ class Build(_Strict):
         graph: name of the module graph (a folder of ``graphs/`` with go.mod and go.sum) it is built in.
         package: import path.
         stamp: variables that the linker sets, such as the version.
+        edits: what is changed in its source.
         seconds: measured on two cores with the graph's earlier tools built.
     """
 
     graph: str
     package: str
     stamp: dict[str, str] = {}
+    edits: tuple[Edit, ...] = ()
     seconds: float
 
 
@@ -272,6 +290,8 @@ def recipe(entry: Entry) -> str:
     for facts in ways.values():
         if facts:
             facts.pop("seconds")
+            if not facts.get("edits"):
+                facts.pop("edits", None)
     digest = hashlib.sha256(json.dumps({"version": entry.version, **ways}, sort_keys=True).encode())
     if entry.build:
         for path in sorted(data("graphs", entry.build.graph).rglob("*")):

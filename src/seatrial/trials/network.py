@@ -42,6 +42,7 @@ NODE = "the node"
 KUBELET = 10250
 
 STRANGER_PORT = 8080
+UNENFORCED = "The policies deny it: see why the cluster's network plug-in lets it through"
 EFFECT_SECONDS = 20.0
 """How long a policy may take to reach the node."""
 SETTLE_SECONDS = 0.5
@@ -578,7 +579,8 @@ def _cell_faults(
             faults.append(Fault(subject, how, "a connection: the route is declared", "Open it in both directions' policies"))
         elif state == "wrong":
             how = f"{cell['how'][cell['found'].index(REACHED)]} ({policies})"
-            faults.append(Fault(subject, how, "denied: no route is declared", "Close it, or declare it in seatrial.yaml"))
+            mend = "Close it, or declare it in seatrial.yaml" if cell["derived"] == REACHED else UNENFORCED
+            faults.append(Fault(subject, how, "denied: no route is declared", mend))
     return faults, unknown
 
 

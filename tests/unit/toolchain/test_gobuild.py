@@ -1,5 +1,4 @@
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -188,12 +187,8 @@ def test_kill_in_the_middle_leaves_nothing_that_counts(bench: Bench) -> None:
         wait_for(lambda: bool(bench.runs))
         orphans = psutil.Process(child.pid).children(recursive=True)
         os.kill(child.pid, signal.SIGKILL)
-    if shutil.which("setpriv"):
-        gone, alive = psutil.wait_procs([orphan for orphan in orphans if orphan.name() != "sleep"], timeout=10)
-        assert gone and not alive, "go ends with the seatrial that started it"
-    for orphan in orphans:
-        if orphan.is_running():
-            orphan.kill()
+    gone, alive = psutil.wait_procs(orphans, timeout=20)
+    assert gone and not alive, "go ends with the seatrial that started it"
     assert not (bench.cache / "tools/pause").exists()
     bench.go(MAKES)
     assert bench.build().version == "3.10.1"
@@ -204,6 +199,45 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+EDIT = {"module": "example.org/pause", "file": "main.go", "find": "two", "replace": "three"}
+
+
+@pytest.mark.parametrize(("source", "times"), [("one two\n", 1), ("one\n", 0), ("two two\n", 2)])
+def test_source_is_edited_before_it_is_compiled(
+    source: str, times: int, bench: Bench, tmp_path: Path, lock_of: Callable[..., Lock]
+) -> None:
+    """Where the text does not stand there once, the module is not the one that the change was made for."""
+    edited = {**PAUSE, "build": {**PAUSE["build"], "edits": [EDIT]}}
+    bench._locked = lock_of({"pause": edited}, {"pause": {"batches": [["pause"]]}})
+    module, seen = tmp_path / "module", tmp_path / "seen"
+    module.mkdir()
+    (module / "main.go").write_text(source)
+    fetched = f'case "$*" in "mod download -json example.org/pause") echo \'{{"Dir": "{module}"}}\'; exit;; esac'
+    keep = f'for word; do case "$word" in *overlay.json) cat "$word" "$(dirname "$word")"/*main.go > {seen};; esac; done'
+    bench.go(f"{fetched}\n{keep}\n{MAKES}")
+    if times != 1:
+        with pytest.raises(ToolchainError, match=f"is another one: what the lock replaces is there {times} times"):
+            bench.build()
+        return
+    assert bench.build().version == "3.10.1"
+    assert str(module / "main.go") in seen.read_text() and seen.read_text().endswith("one three\n")
+
+
+def test_a_module_that_cannot_be_fetched_is_one_sentence(bench: Bench, lock_of: Callable[..., Lock]) -> None:
+    edited = {**PAUSE, "build": {**PAUSE["build"], "edits": [EDIT]}}
+    bench._locked = lock_of({"pause": edited}, {"pause": {"batches": [["pause"]]}})
+    bench.go('echo "dial tcp: i/o timeout" >&2; exit 1')
+    with pytest.raises(ToolchainError, match=r"example\.org/pause cannot be fetched: dial tcp: i/o timeout"):
+        bench.build()
+
+
+def test_an_edit_is_part_of_the_recipe_and_its_absence_is_not(locked: Lock, lock_of: Callable[..., Lock]) -> None:
+    edited = {**PAUSE, "build": {**PAUSE["build"], "edits": [EDIT]}}
+    assert lock.recipe(lock_of({"pause": edited}, {"pause": {"batches": [["pause"]]}}).entry("pause")) != lock.recipe(
+        locked.entry("pause")
+    )
 
 
 def test_the_command_gives_each_package_its_own_linker_flags(tmp_path: Path) -> None:

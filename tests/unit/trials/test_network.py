@@ -288,7 +288,17 @@ def test_a_fault_says_what_the_policies_say(recorded: Recorded) -> None:
     cell(seen, "frontend", "postgres", 5432).update(
         found=["reached"], how=["connected"], derived="reached", derived_how="ingress admitted by too-wide"
     )
-    assert "found connected (by the policies: ingress admitted by too-wide)" in judge_matrix(seen).reason
+    verdict = judge_matrix(seen)
+    assert "found connected (by the policies: ingress admitted by too-wide)" in verdict.reason
+    assert "Close it, or declare it in seatrial.yaml" in verdict.reason
+
+
+def test_what_gets_through_against_the_policies_is_the_plug_in_s_fault(recorded: Recorded) -> None:
+    seen = recorded("network")
+    cell(seen, "frontend", "postgres", 5432).update(found=["reached"], how=["connected"])
+    verdict = judge_matrix(seen)
+    assert verdict.outcome is Outcome.FAILED
+    assert "The policies deny it: see why the cluster's network plug-in lets it through" in verdict.reason
 
 
 def test_a_cluster_that_does_what_no_policy_says_is_not_believed(recorded: Recorded) -> None:
