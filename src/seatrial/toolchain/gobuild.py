@@ -15,7 +15,7 @@ from pathlib import Path
 from seatrial.errors import ChecksumError, MachineError, ProcessTimeout, SeatrialError, ToolchainError
 from seatrial.process import Background, environment, run
 from seatrial.toolchain import host, lock
-from seatrial.toolchain.lock import Lock, Platform
+from seatrial.toolchain.lock import Edit, Lock, Platform
 from seatrial.toolchain.model import Progress, Source, State, Tool
 from seatrial.toolchain.registries import RegistrySettings
 from seatrial.toolchain.store import Store
@@ -95,41 +95,37 @@ class GoBuilder:
             out.mkdir()
             began = time.monotonic()
             env = self._env(go, names)
-            overlay = self._edited(names, go, folder, env, staging)
-            self._run(graph, command(go.path, self._lock, names, out, overlay), folder, env, report)
+            altered = self._edited(names, go, folder, env, staging)
+            self._run(graph, command(go.path, self._lock, names, out, altered), folder, env, report)
             seconds = time.monotonic() - began
             return {name: self._keep(name, out, staging / name, seconds, ", ".join(names)) for name in names}
 
     def _edited(self, names: Sequence[str], go: Tool, folder: Path, env: Mapping[str, str], staging: Path) -> Path | None:
-        """The file of ``go build -overlay`` with all that the lock changes in the sources of ``names``; None for nothing.
+        """A go.mod that names copies of modules with all that the lock changes in the sources of ``names``; None where it changes
+        nothing. (Go refuses to overlay files of its module cache.)
 
         Raises:
             ToolchainError: a module is not to be had, or is not what the change was made for.
         """
-        changed: dict[Path, str] = {}
-        for edit in (edit for name in names if (build := self._lock.entry(name).build) for edit in build.edits):
-            said = run([go.path, "mod", "download", "-json", edit.module], timeout=LONGEST, cwd=folder, env=env, check=False)
+        edits = [edit for name in names if (build := self._lock.entry(name).build) for edit in build.edits]
+        if not edits:
+            return None
+        altered = staging / "edited.mod"
+        for shipped in folder.glob("go.*"):  # go.sum, too, where the graph has dependencies
+            shutil.copyfile(shipped, altered.with_suffix(shipped.suffix))
+        for module in dict.fromkeys(edit.module for edit in edits):
+            said = run([go.path, "mod", "download", "-json", module], timeout=LONGEST, cwd=folder, env=env, check=False)
             if said.returncode != 0:
                 why = self._settings.hide(" ".join(said.output.split()))[:300]
-                raise ToolchainError(f"{edit.module} cannot be fetched: {why}", todo="Check the network and run again.")
-            source = Path(json.loads(said.stdout)["Dir"]) / edit.file
-            text = changed.get(source) or source.read_text()
-            if text.count(edit.find) != 1:
-                raise ToolchainError(
-                    f"{edit.file} of {edit.module} is another one: what the lock replaces is there {text.count(edit.find)} times",
-                    todo="Report this: the lock file is wrong.",
-                )
-            changed[source] = text.replace(edit.find, edit.replace)
-        if not changed:
-            return None
-        replaced = {}
-        for number, (source, text) in enumerate(changed.items()):
-            target = staging / f"{number}-{source.name}"
-            target.write_text(text)
-            replaced[str(source)] = str(target)
-        overlay = staging / "overlay.json"
-        overlay.write_text(json.dumps({"Replace": replaced}))
-        return overlay
+                raise ToolchainError(f"{module} cannot be fetched: {why}", todo="Check the network and run again.")
+            # always the same place, because the compile cache knows packages by their path
+            copy = self._store.root / "go" / "edited" / module
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(json.loads(said.stdout)["Dir"], copy)
+            for edit in (edit for edit in edits if edit.module == module):
+                _edit(copy / edit.file, edit)
+            run([go.path, "mod", "edit", f"-replace={module}={copy}", altered], timeout=60, cwd=folder, env=env)
+        return altered
 
     def _keep(self, name: str, out: Path, tree: Path, seconds: float, unit: str) -> Tool:
         entry = self._lock.entry(name)
@@ -254,8 +250,13 @@ def estimate(locked: Lock, names: Iterable[str], cores: int | None = None) -> fl
     return seconds * (0.25 + 0.75 * 2 / max(1, cores or os.cpu_count() or 2))
 
 
-def command(go: Path, locked: Lock, names: Sequence[str], out: Path, overlay: Path | None = None) -> list[str | Path]:
-    """The ``go build`` that makes ``names``: linker flags go to each package by its own pattern."""
+def command(go: Path, locked: Lock, names: Sequence[str], out: Path, altered: Path | None = None) -> list[str | Path]:
+    """The ``go build`` that makes ``names``: linker flags go to each package by its own pattern.
+
+    Args:
+        out: folder for the programs.
+        altered: go.mod in place of the graph's.
+    """
     builds = [build for name in names if (build := locked.entry(name).build) is not None]
     flags = [
         f"-ldflags={build.package}=-s -w" + "".join(f" -X {key}={value}" for key, value in build.stamp.items())
@@ -271,10 +272,20 @@ def command(go: Path, locked: Lock, names: Sequence[str], out: Path, overlay: Pa
         "-gcflags=all=-dwarf=false",
         "-o",
         f"{out}/",
-        *(("-overlay", overlay) if overlay is not None else ()),
+        *([f"-modfile={altered}"] if altered is not None else []),
         *flags,
         *(build.package for build in builds),
     ]
+
+
+def _edit(file: Path, edit: Edit) -> None:
+    text = file.read_text()
+    if text.count(edit.find) != 1:
+        raise ToolchainError(
+            f"{edit.file} of {edit.module} is another one: what the lock replaces is there {text.count(edit.find)} times",
+            todo="Report this: the lock file is wrong.",
+        )
+    file.write_text(text.replace(edit.find, edit.replace))
 
 
 def program_of(package: str) -> str:

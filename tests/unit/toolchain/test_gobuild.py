@@ -211,18 +211,20 @@ def test_source_is_edited_before_it_is_compiled(
     """Where the text does not stand there once, the module is not the one that the change was made for."""
     edited = {**PAUSE, "build": {**PAUSE["build"], "edits": [EDIT]}}
     bench._locked = lock_of({"pause": edited}, {"pause": {"batches": [["pause"]]}})
-    module, seen = tmp_path / "module", tmp_path / "seen"
+    module = tmp_path / "module"
     module.mkdir()
     (module / "main.go").write_text(source)
-    fetched = f'case "$*" in "mod download -json example.org/pause") echo \'{{"Dir": "{module}"}}\'; exit;; esac'
-    keep = f'for word; do case "$word" in *overlay.json) cat "$word" "$(dirname "$word")"/*main.go > {seen};; esac; done'
-    bench.go(f"{fetched}\n{keep}\n{MAKES}")
+    words = f'*"mod download -json example.org/pause"*) echo \'{{"Dir": "{module}"}}\'; exit;; *"mod edit"*) exit;;'
+    bench.go(f'case "$*" in {words} esac\n{MAKES}')
     if times != 1:
         with pytest.raises(ToolchainError, match=f"is another one: what the lock replaces is there {times} times"):
             bench.build()
         return
     assert bench.build().version == "3.10.1"
-    assert str(module / "main.go") in seen.read_text() and seen.read_text().endswith("one three\n")
+    copy = bench.cache / "go/edited/example.org/pause"
+    assert (copy / "main.go").read_text() == "one three\n" and (module / "main.go").read_text() == source
+    assert f"mod edit -replace=example.org/pause={copy} " in bench.runs[1]
+    assert "-modfile=" in bench.runs[2]
 
 
 def test_a_module_that_cannot_be_fetched_is_one_sentence(bench: Bench, lock_of: Callable[..., Lock]) -> None:
