@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seatrial.chart import workloads
 from seatrial.cluster.provider import CRICTL
-from seatrial.tools.kube import Object, WaitTimeout
+from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import copies, live, probe_pod
-from seatrial.trials.answers import helper_labels
+from seatrial.trials.answers import by_asker, helper_labels
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -131,12 +132,12 @@ def _hogs(world: World) -> dict[str, Any]:
     limited = {name: amount for name, amount in amounts.items() if amount.cpu and amount.memory}
     client = probe_pod.helper_pod("seatrial-neighbour", helper_labels(world))
     pods = {name: (namespace, _pod(f"{HOG}-{name}", resources[name], limited[name])) for name in limited}
-    with (
-        probe_pod.helpers(kube, {"client": (namespace, client)}) as sources,
-        probe_pod.helpers(kube, pods) as hogs,
-    ):
-        answers = _answers(world, sources["client"])
-        seen = [_hog(world, name, limited[name], source) for name, source in hogs.items()]
+    with probe_pod.helpers(kube, {"client": (namespace, client)}) as sources:
+        urls = _urls(world)
+        askers = by_asker(world, sources["client"], urls)
+        with probe_pod.helpers(kube, pods) as hogs:
+            answers = _answers(kube, askers, urls)
+            seen = [_hog(world, name, limited[name], source) for name, source in hogs.items()]
     return {"hogs": seen, "answers": answers}
 
 
@@ -167,23 +168,35 @@ def _asked(limit: workloads.Resources) -> tuple[int, int]:
     return round((limit.memory or 0) * FITS / MIB), round((limit.memory or 0) * EXCEEDS / MIB)
 
 
-def _answers(world: World, source: probe_pod.Source) -> list[dict[str, Any]]:
-    """Ask every component's Service for its liveness, some rounds a second apart."""
-    app, urls = world.app, []
+def _urls(world: World) -> dict[str, str]:
+    """Component -> its liveness by its Service's name."""
+    app, urls = world.app, dict[str, str]()
     for name, component in app.components.items():
         service = live.service_of(world.kube, app, name)
         if component.health is not None and service is not None:
             port = live.service_port(service, component.service_port)
-            urls.append(f"http://{service['metadata']['name']}.{app.namespace}.svc:{port}{component.health.live}")
-    one_round: list[str | float] = [*urls, 1]
-    found = probe_pod.fetch(world.kube, source, one_round * ROUNDS) if urls else []
+            urls[name] = f"http://{service['metadata']['name']}.{app.namespace}.svc:{port}{component.health.live}"
+    return urls
+
+
+def _answers(
+    kube: Kube, askers: Sequence[tuple[probe_pod.Source, Sequence[str]]], urls: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Ask every component for its liveness, some rounds a second apart."""
+
+    def ask(asker: tuple[probe_pod.Source, Sequence[str]]) -> list[probe_pod.Answer]:
+        one_round: list[str | float] = [*(urls[name] for name in asker[1]), 1]
+        return probe_pod.fetch(kube, asker[0], one_round * ROUNDS)
+
+    with ThreadPoolExecutor(max(1, len(askers))) as pool:  # all of them while the hogs run
+        found = [answer for answers in pool.map(ask, askers) for answer in answers]
     return [
         {
             "url": url,
             "statuses": [answer.status for answer in found if answer.url == url],
             "seconds": [answer.seconds for answer in found if answer.url == url],
         }
-        for url in urls
+        for url in urls.values()
     ]
 
 

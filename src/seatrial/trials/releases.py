@@ -22,7 +22,7 @@ from seatrial.cluster.ownership import RUN
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import ApiError, Kube, Object
 from seatrial.trials import copies, install, live, probe_pod, users
-from seatrial.trials.answers import helper_labels
+from seatrial.trials.answers import by_asker, helper_labels
 from seatrial.trials.database import marker
 from seatrial.world import World
 
@@ -181,18 +181,27 @@ class Stand:
             if component.health is not None and service is not None:
                 port = live.service_port(service, component.service_port)
                 where = f"http://{service['metadata']['name']}.{self.namespace}.svc:{port}"
-                asked[f"{where}{component.health.ready}"] = name
+                asked[name] = f"{where}{component.health.ready}"
         pod = probe_pod.helper_pod("seatrial-visitor", helper_labels(self.world, self.rendered))
         deadline = time.monotonic() + ANSWER_SECONDS
         with probe_pod.helpers(self.kube, {"visitor": (self.namespace, pod)}) as sources:
+            askers = [(sources["visitor"], list(asked))]
             while True:
-                answers = probe_pod.fetch(self.kube, sources["visitor"], list(asked)) if asked else []
-                if all(answer.status == 200 for answer in answers) or time.monotonic() > deadline:
+                answers = {
+                    name: answer
+                    for source, names in askers
+                    for name, answer in zip(
+                        names, probe_pod.fetch(self.kube, source, [asked[name] for name in names]), strict=True
+                    )
+                }
+                if all(answer.status == 200 for answer in answers.values()) or time.monotonic() > deadline:
                     break
+                if any(answer.status is None for answer in answers.values()) and time.monotonic() > deadline - ANSWER_SECONDS / 2:
+                    askers = by_asker(self.world, sources["visitor"], asked)  # policies that keep a stranger out do not change
                 time.sleep(LOOK_SECONDS)
         return [
-            {"component": asked[answer.url], "url": answer.url, "status": answer.status, "error": answer.error}
-            for answer in answers
+            {"component": name, "url": answers[name].url, "status": answers[name].status, "error": answers[name].error}
+            for name in asked
         ]
 
     @contextmanager
