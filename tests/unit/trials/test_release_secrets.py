@@ -13,7 +13,7 @@ from seatrial.trials.release_secrets import MANIFEST, NOTES, VALUES, judge_relea
 from seatrial.verdict import Outcome
 
 PASSWORD = "k3J9s8D7f6G5h4"
-SEEN = {"texts": {VALUES: 90, MANIFEST: 700}, "secrets": ["Secret shop / PASSWORD"], "found": []}
+SEEN = {"texts": {VALUES: 90, MANIFEST: 700}, "secrets": ["Secret shop / PASSWORD"], "needed": True, "found": []}
 
 
 def test_a_release_that_names_its_secret_only_passes() -> None:
@@ -28,6 +28,7 @@ def test_a_secret_in_the_release_is_named_by_its_source() -> None:
 
 def test_without_a_secret_to_look_for_nothing_can_be_told() -> None:
     assert judge_release({**SEEN, "secrets": []}).outcome is Outcome.INCONCLUSIVE
+    assert judge_release({**SEEN, "secrets": [], "needed": False}).outcome is Outcome.PASSED
     assert judge_release({**SEEN, "texts": {}}).outcome is Outcome.FAILED
 
 
@@ -62,6 +63,18 @@ def test_values_of_the_secrets_are_looked_for_in_values_and_manifest(monkeypatch
     seen = observed({"secrets": {"password": PASSWORD}}, f"data: {{url: 'postgres://u:{PASSWORD}@db/x'}}\n", [], monkeypatch)
     assert seen["found"] == [(VALUES, "Secret shop / PASSWORD"), (MANIFEST, "Secret shop / PASSWORD")]
     assert PASSWORD not in str(seen)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "needed"),
+    [
+        ("kind: Service\n---\n", False),
+        ("kind: Secret\n", True),
+        ("kind: Pod\nspec: {containers: [{name: a, image: b, envFrom: [{secretRef: {name: shop}}]}]}\n", True),
+    ],
+)
+def test_whether_the_application_has_secrets(manifest: str, needed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert observed({}, manifest, [], monkeypatch)["needed"] is needed
 
 
 def test_notes_that_show_a_password_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
