@@ -101,7 +101,7 @@ def judge_policy(outcomes: Iterable[str]) -> str:
     if ERROR in seen:
         return f"an attempt ended in an error ({' -> '.join(seen)}), so nothing can be told"
     if DENIED not in seen:
-        return "a deny policy blocked nothing: the network plug-in does not enforce NetworkPolicy"
+        return "a deny policy blocked nothing: the network plug-in does not enforce NetworkPolicy, or not by direction"
     return f"the connection did not come back when the policy was removed ({' -> '.join(seen)})"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.chart.policies import Endpoint, decide
 from seatrial.cluster.canary import (
     ALLOWED,
     DENIED,
@@ -122,6 +123,16 @@ def test_policy_is_applied_after_the_control_and_removed_after_the_denial() -> N
     proof = subject.prove_policy()
     assert proof["outcomes"] == [ALLOWED, DENIED, ALLOWED] and proof["denied as"] == "REFUSED"
     assert subject.kube.done == ["apply NetworkPolicy", "delete NetworkPolicy"]  # type: ignore[attr-defined]
+
+
+def test_the_policy_lets_out_at_both_ends_and_nothing_in() -> None:
+    """Where both directions are one list to the plug-in, what lets out lets in, too."""
+    (deny,) = canary([])._manifests("deny")
+    ends = {name: Endpoint(name, ("10.0.0.1",), SETTING.namespace, {"app": name}) for name in ("client", "server")}
+    decision = decide([deny], {SETTING.namespace: {}}, ends["client"], ends["server"], 8080)
+    assert (decision.egress.open, decision.ingress.open) == (True, False)
+    labels = [item["metadata"].get("labels", {}).get("app") for item in canary([])._manifests("canary") if item["kind"] == "Pod"]
+    assert {"client", "server"} <= set(labels)
 
 
 def test_a_policy_that_blocks_nothing_is_an_error() -> None:
