@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial.app import App
 from seatrial.chart.render import Rendered
-from seatrial.chart.workloads import references
+from seatrial.chart.workloads import needs_secret
 from seatrial.criteria import Criterion
 from seatrial.scheduler import Disturbs, Job, StageFailed, sentence
 from seatrial.stages import CRITERION_OF_STAGE
@@ -99,11 +99,7 @@ def _has(app: App, rendered: Rendered, kind: str) -> bool:
     """Whether there are objects of a kind, for all that is known before an install; Secrets may be made beside the chart."""
     if kind in app.chart.inventory or rendered.of_kind(kind):
         return True
-    return kind == "Secret" and bool(app.chart.secrets or any(_reads_secret(item.raw) for item in rendered.objects))
-
-
-def _reads_secret(raw: Mapping[str, Any]) -> bool:
-    return any(reference.kind == "Secret" for reference in references(raw))
+    return kind == "Secret" and bool(app.chart.secrets or any(needs_secret(item.raw) for item in rendered.objects))
 
 
 INSTALLED = "installed"

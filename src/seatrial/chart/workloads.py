@@ -194,6 +194,11 @@ def references(item: Object) -> list[Reference]:
     return found
 
 
+def needs_secret(item: Object) -> bool:
+    """Whether it is a Secret, or its pods need one."""
+    return item.get("kind") == "Secret" or any(reference.kind == "Secret" for reference in references(item))
+
+
 def _name(value: object) -> str:
     """A name as it is written; an empty field is none."""
     return "" if value is None else str(value)

@@ -8,10 +8,9 @@ from typing import Any
 
 import yaml
 
-from seatrial.chart.workloads import references
+from seatrial.chart.workloads import needs_secret
 from seatrial.checks.credentials import is_made_up
 from seatrial.tools import secretscan
-from seatrial.tools.kube import Object
 from seatrial.trials import sensitive
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
@@ -43,13 +42,9 @@ def observe_release(world: World) -> dict[str, Any]:
     return {
         "texts": {what: len(each) for what, each in texts.items()},
         "secrets": [one.source for one in known],
-        "needed": bool(world.app.chart.secrets) or any(map(_needs_secret, filter(None, held[MANIFEST]))),
+        "needed": bool(world.app.chart.secrets) or any(map(needs_secret, filter(None, held[MANIFEST]))),
         "found": list(dict.fromkeys(found)),
     }
-
-
-def _needs_secret(item: Object) -> bool:
-    return item.get("kind") == "Secret" or any(reference.kind == "Secret" for reference in references(item))
 
 
 def scalars(data: Any) -> Iterator[str]:
@@ -70,12 +65,8 @@ def judge_release(seen: dict[str, Any]) -> Verdict:
     mend = "Take it from an existing Secret: `helm get` shows it to everybody who may read releases"
     faults = [Fault(what, source, wanted, mend) for what, source in seen["found"]]
     told = [Evidence(f"{what}: {count} {'lines' if what == NOTES else 'single values'}") for what, count in seen["texts"].items()]
-    told.append(
-        Evidence(
-            f"looked for: {', '.join(seen['secrets']) or 'no Secret, for it has none'}, and whatever has the form of a credential"
-        )
-    )
-    unknown = (
-        [] if seen["secrets"] or not seen["needed"] else ["the namespace has no Secret with a value that could be looked for"]
-    )
+    named = ", ".join(seen["secrets"]) or "no Secret's value"
+    told.append(Evidence(f"looked for: {named}, and whatever has the form of a credential"))
+    hidden = seen["needed"] and not seen["secrets"]
+    unknown = ["the namespace has no Secret with a value that could be looked for"] if hidden else []
     return judge(sum(seen["texts"].values()), "single values", faults, unknown=unknown, evidence=told)
