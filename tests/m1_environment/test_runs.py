@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.checks import configuration, frontends, healthchecks, together
+from seatrial.checks import configuration, frontends, healthchecks, scene, together
 from seatrial.marks import check, criterion
 
 
@@ -19,25 +19,25 @@ def test_frontend_is_the_standalone_server_of_nextjs(observed, record):
 
 
 @criterion("M1-RUN-02")
-@check(together.observe_local, needs=("images", "rendered"))
+@check(scene.observe_local, needs=("images", "rendered"))
 def test_backend_container_answers_its_health_endpoints(observed, record):
     record(together.judge_health(observed))
 
 
 @criterion("M1-RUN-03")
-@check(together.observe_local, needs=("images", "rendered"))
+@check(scene.observe_local, needs=("images", "rendered"))
 def test_backend_container_works_against_a_real_database(observed, record):
     record(together.judge_database(observed))
 
 
 @criterion("M1-RUN-04")
-@check(together.observe_local, needs=("images", "rendered"))
+@check(scene.observe_local, needs=("images", "rendered"))
 def test_tools_work_inside_the_backend_container(observed, record):
     record(together.judge_tools(observed))
 
 
 @criterion("M1-RUN-05")
-@check(together.observe_local, needs=("images", "rendered"))
+@check(scene.observe_local, needs=("images", "rendered"))
 def test_the_containers_work_together(observed, record):
     record(together.judge_together(observed))
 

@@ -16,6 +16,7 @@ import pytest
 
 from seatrial.app import App
 from seatrial.checks.containers import TABLE, Reply, Start
+from seatrial.checks.scene import _creating, _dug, _writer, observe_local
 from seatrial.checks.together import (
     Call,
     Local,
@@ -25,14 +26,10 @@ from seatrial.checks.together import (
     Tools,
     Watched,
     Wrong,
-    _creating,
-    _dug,
-    _writer,
     judge_database,
     judge_health,
     judge_together,
     judge_tools,
-    observe_local,
 )
 from seatrial.process import Completed
 from seatrial.verdict import Outcome, Verdict
