@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import datetime
 import json
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-from seatrial.app import COMPONENT, App
+from seatrial.app import App
 from seatrial.chart import workloads
-from seatrial.chart.render import Rendered
-from seatrial.errors import ClusterError, SeatrialError
+from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
-from seatrial.trials.probe_pod import Source
+from seatrial.trials.askers import Askers, asking, source_in
 from seatrial.trials.workloads import observe_steady, pod_faults
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
@@ -30,18 +26,6 @@ from seatrial.world import World, once
 UNKNOWN_PATH = "/seatrial-no-such-path"
 PAUSE_SECONDS = 1.1
 """Between two rounds of the same requests, so that a timestamp in whole seconds differs too."""
-
-
-def helper_labels(world: World, rendered: Rendered | None = None) -> dict[str, str]:
-    """Labels of the chart's own test pod, to which its policies open the way; else the release's with component ``test``.
-
-    Args:
-        rendered: another rendering than the run's.
-    """
-    for item in (rendered or world.rendered).of_kind("Pod"):
-        if "test" in item.hooks:
-            return dict(item.labels)
-    return {**world.app.labels(), COMPONENT: "test"}
 
 
 @once
@@ -55,9 +39,8 @@ def observe_answers(world: World) -> dict[str, Any]:
     kube, app = world.kube, world.app
     services = {name: service for name in app.components if (service := live.service_of(kube, app, name)) is not None}
     limit, service_limit = float(world.limit("M2-HEALTH-01", "answer")), float(world.limit("M2-SVC-02", "answer"))
-    pod = probe_pod.helper_pod("seatrial-answers", helper_labels(world))
-    with probe_pod.helpers(kube, {"client": (app.namespace, pod)}) as sources:
-        answers = _ask_health(world, sources["client"], services, limit)
+    with asking(world, "seatrial-answers") as askers:
+        answers = _ask_health(world, askers, services, limit)
     return {
         "components": list(app.components),
         "roles": {name: component.role for name, component in app.components.items()},
@@ -94,7 +77,7 @@ def _url(app: App, component: str, service: Object, path: str) -> str:
 
 
 def _ask_health(
-    world: World, helper: Source, services: Mapping[str, Object], limit: float
+    world: World, askers: Askers, services: Mapping[str, Object], limit: float
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Live and ready path twice each, with a pause in between, and a path that does not exist."""
     kube, app = world.kube, world.app
@@ -104,49 +87,14 @@ def _ask_health(
             paths = (component.health.live, component.health.ready, UNKNOWN_PATH)
             asked[name] = {path: _url(app, name, services[name], path) for path in paths}
     first = {name: next(iter(urls.values())) for name, urls in asked.items()}
-    probe_pod.await_way(kube, helper, list(_doors(first).values()))
     answers: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for source, names in by_asker(world, helper, first):
+    for source, names in askers.of(first):
         each = [(name, path) for name in names for path in asked[name]]
         urls = [asked[name][path] for name, path in each]
         found = probe_pod.ask_slow_again(kube, source, probe_pod.fetch(kube, source, [*urls, PAUSE_SECONDS, *urls]), limit)
         for index, (name, path) in enumerate(each):
             answers.setdefault(name, {})[path] = [found[index].as_data(), found[index + len(urls)].as_data()]
     return answers
-
-
-def by_asker(world: World, helper: Source, urls: Mapping[str, str]) -> list[tuple[Source, list[str]]]:
-    """Who asks which components: the helper or, where policies keep it out, a pod of a component that a route lets in.
-
-    Args:
-        helper: a pod with :func:`helper_labels`; a fresh one that policies do not know yet is kept out, too.
-        urls: component -> a URL at its Service.
-    """
-    if not urls:
-        return []
-    doors = _doors(urls)
-    reached = dict(zip(doors, probe_pod.reach(world.kube, helper, list(doors.values())), strict=True))
-    chosen = dict.fromkeys(doors, helper)
-    for name in doors:
-        if reached[name].outcome != probe_pod.REACHED:
-            chosen[name] = _let_in(world, name, doors[name]) or helper
-    return [(source, [name for name in doors if chosen[name] == source]) for source in dict.fromkeys(chosen.values())]
-
-
-def _doors(urls: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    return {
-        name: (parts.hostname or "", parts.port or 80) for name, parts in zip(urls, map(urlsplit, urls.values()), strict=True)
-    }
-
-
-def _let_in(world: World, component: str, door: tuple[str, int]) -> Source | None:
-    """A pod that a declared route lets reach a component, and that does; None where there is none."""
-    for route in world.app.routes:
-        if route.target == component and route.source in world.app.components:
-            source = attach_sources(world).get(route.source)
-            if source is not None and probe_pod.reach(world.kube, source, [door])[0].outcome == probe_pod.REACHED:
-                return source
-    return None
 
 
 def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object], limit: float) -> list[dict[str, Any]]:
@@ -175,40 +123,6 @@ def _ask_edges(world: World, kube: Kube, services: Mapping[str, Object], limit: 
             edge |= {"outcome": probe_pod.UNKNOWN, "how": str(error)}
         edges.append(edge)
     return edges
-
-
-_attached: dict[tuple[str, str, str], Source] = {}
-"""By run, namespace and component."""
-_attaching = threading.Lock()
-
-
-def attach_sources(world: World) -> dict[str, Source]:
-    """An agnhost container in the oldest ready pod of each component; made once, and anew where its pod has gone meanwhile."""
-    kube, app = world.kube, world.app
-
-    def one(name: str) -> Source | None:
-        pods = live.ready_pods(kube, app, name)
-        known = _attached.get((world.run_id, app.namespace, name))
-        if known is not None and any(pod["metadata"]["name"] == known.pod for pod in pods):
-            return known
-        return probe_pod.attach(kube, pods[0], name="seatrial-probe") if pods else None
-
-    with _attaching, ThreadPoolExecutor(4) as pool:
-        found = {name: source for name, source in zip(app.components, pool.map(one, app.components), strict=True) if source}
-        _attached.update({(world.run_id, app.namespace, name): source for name, source in found.items()})
-    return found
-
-
-def source_in(world: World, component: str) -> Source:
-    """The one of :func:`attach_sources` in a component.
-
-    Raises:
-        ClusterError: it has no ready pod.
-    """
-    source = attach_sources(world).get(component)
-    if source is None:
-        raise ClusterError(f"component {component} has no ready pod to ask from")
-    return source
 
 
 # M2-SVC-01

@@ -13,7 +13,7 @@ from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools import psql
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, probe_pod
-from seatrial.trials.answers import source_in
+from seatrial.trials.askers import source_in
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 

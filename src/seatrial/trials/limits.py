@@ -17,7 +17,7 @@ from seatrial.chart import workloads
 from seatrial.cluster.provider import CRICTL
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import copies, live, probe_pod
-from seatrial.trials.answers import by_asker, helper_labels
+from seatrial.trials.askers import asking
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -78,7 +78,7 @@ def observe_limits(world: World) -> dict[str, Any]:
     Returns:
         ``containers`` (pod, container, ``memory`` and ``cpu`` of the manifest, ``memory_max`` and ``cpu_max`` of the cgroup:
         bytes and cores, None where there is none; or ``unknown``), ``hogs`` (see :func:`_hog`), ``answers`` (url, ``statuses``,
-        ``seconds`` of each), ``limits``.
+        ``seconds`` of each), ``unreached`` (URLs that nobody got through to before any hog ran), ``limits``.
     """
     limits = {key: float(world.limit("M2-RES-02", key)) for key in ("tolerance", "answer")}
     return {"containers": _containers(world), **_hogs(world), "limits": limits}
@@ -130,15 +130,14 @@ def _hogs(world: World) -> dict[str, Any]:
         for name, each in resources.items()
     }
     limited = {name: amount for name, amount in amounts.items() if amount.cpu and amount.memory}
-    client = probe_pod.helper_pod("seatrial-neighbour", helper_labels(world))
     pods = {name: (namespace, _pod(f"{HOG}-{name}", resources[name], limited[name])) for name in limited}
-    with probe_pod.helpers(kube, {"client": (namespace, client)}) as sources:
+    with asking(world, "seatrial-neighbour") as askers:
         urls = _urls(world)
-        askers = by_asker(world, sources["client"], urls)
+        chosen = askers.of(urls)
         with probe_pod.helpers(kube, pods) as hogs:
-            answers = _answers(kube, askers, urls)
+            answers = _answers(kube, chosen, urls)
             seen = [_hog(world, name, limited[name], source) for name, source in hogs.items()]
-    return {"hogs": seen, "answers": answers}
+    return {"hogs": seen, "answers": answers, "unreached": sorted(urls[name] for name in askers.unreached)}
 
 
 def _pod(name: str, resources: Mapping[str, Any], limit: workloads.Resources) -> Object:
@@ -272,7 +271,9 @@ def judge_limits(seen: Mapping[str, Any]) -> Verdict:
     for hog in seen["hogs"]:
         for more, open_questions in (_cpu_faults(hog, seen["limits"]["tolerance"]), _memory_faults(hog)):
             faults, unknown = faults + more, unknown + open_questions
-    faults += _answer_faults(seen["answers"], seen["limits"]["answer"])
+    known = [answer for answer in seen["answers"] if answer["url"] not in seen["unreached"]]
+    faults += _answer_faults(known, seen["limits"]["answer"])
+    unknown += [f"{url} was not reached even before the hogs ran: see who calls it by routes" for url in seen["unreached"]]
     unknown += [] if seen["hogs"] else ["no program of the application has limits for both CPU and memory that could be tried"]
     unknown += [] if seen["answers"] else ["no component has a Service and a health path, so no neighbour was asked"]
     judged = len(seen["containers"]) + len(seen["hogs"])

@@ -25,7 +25,7 @@ from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, matrix, probe_pod
-from seatrial.trials.answers import attach_sources, helper_labels
+from seatrial.trials.askers import INGRESS, attach_sources, controller_double, helper_labels
 from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
@@ -33,7 +33,6 @@ from seatrial.world import World, once
 ALLOW_ALL = "seatrial-allow-all"
 STRANGER = "stranger"
 """A fresh pod in the application's namespace with no label of it."""
-INGRESS = "ingress"
 TEST = "test"
 ELSEWHERE = "elsewhere:"
 """Prefix of pods in another namespace with the labels of a component."""
@@ -215,11 +214,8 @@ def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
     pods = {STRANGER: (app.namespace, probe_pod.helper_pod("seatrial-stranger", {}, ports=[STRANGER_PORT], udp=[STRANGER_PORT]))}
     if any(route.source == TEST for route in app.routes):
         pods[TEST] = (app.namespace, probe_pod.helper_pod("seatrial-test", helper_labels(world), never_ready=True))
-    if app.ingress is not None and cluster.provider != "existing" and cluster.ingress_namespace:
-        pods[INGRESS] = (
-            cluster.ingress_namespace,
-            probe_pod.helper_pod("seatrial-ingress", _controller_labels(world), never_ready=True),
-        )
+    if (controller := controller_double(world, "seatrial-ingress")) is not None:
+        pods[INGRESS] = (cluster.ingress_namespace, controller)
     for name in app.components:
         labels = _labels_of(world, name)
         pods[ELSEWHERE + name] = (elsewhere, probe_pod.helper_pod(f"seatrial-{name}", labels))
@@ -243,14 +239,6 @@ def _labels_of(world: World, component: str) -> dict[str, str]:
     pods = live.app_pods(world.kube, world.app, component)
     labels = dict(workloads.labels_of(pods[0])) if pods else {}
     return {key: value for key, value in labels.items() if key != live.TEMPLATE_HASH}
-
-
-def _controller_labels(world: World) -> dict[str, str]:
-    """Labels of the ingress controller's pods, without the one by which its ReplicaSet would adopt another pod."""
-    for pod in world.kube.find("Pod", world.cluster.ingress_namespace):
-        if live.is_ready(pod) and live.HELPER not in workloads.labels_of(pod):
-            return {key: value for key, value in workloads.labels_of(pod).items() if key != live.TEMPLATE_HASH}
-    return {}
 
 
 @contextmanager

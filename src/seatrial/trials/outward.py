@@ -23,7 +23,7 @@ from seatrial.checks.rendering import render_again
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, network, probe_pod, survival
-from seatrial.trials.answers import attach_sources
+from seatrial.trials.askers import attach_sources
 from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from seatrial.cluster.waiting import desired
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import ExecFailed, Kube, Object
-from seatrial.trials import edge, exchanges, live, probe_pod, steady, users
-from seatrial.trials.answers import helper_labels
+from seatrial.trials import edge, exchanges, live, steady, users
 from seatrial.trials.application import outages
+from seatrial.trials.askers import Askers, asking
 from seatrial.trials.database import Database, lost, marker, rows_of
-from seatrial.trials.probe_pod import Source
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
 
@@ -27,6 +26,14 @@ LOOK_SECONDS = 5.0
 """Between two looks at the backends' liveness while the outage lasts."""
 GONE_SECONDS = 90.0
 RECORDS = 3
+
+
+class Target(NamedTuple):
+    """A backend's pod: its component, and the URLs of its readiness and its liveness."""
+
+    component: str
+    ready: str
+    live: str
 
 
 @once
@@ -50,15 +57,14 @@ def observe_outage(world: World) -> dict[str, Any]:
     limits |= {"outage": world.window("M2-PROBE-04", "outage"), "restarts": float(world.limit("M2-PROBE-04", "restarts"))}
     if app.ingress is not None:
         users.named(world, users.USER)  # who asks at the edge at the end: a row that must not be new then
-    client = probe_pod.helper_pod("seatrial-outage", helper_labels(world))
-    with outages.watching(world) as watch, probe_pod.helpers(kube, {"client": (app.namespace, client)}) as sources:
-        seen = _outage(kube, world, workload, sources["client"], watch, limits)
+    with outages.watching(world) as watch, asking(world, "seatrial-outage") as askers:
+        seen = _outage(kube, world, workload, askers, watch, limits)
         watch.end()
     return {**seen, "users": watch.seen(), "limits": limits}
 
 
 def _outage(
-    kube: Kube, world: World, workload: Object, client: Source, watch: outages.Watch, limits: Mapping[str, float]
+    kube: Kube, world: World, workload: Object, askers: Askers, watch: outages.Watch, limits: Mapping[str, float]
 ) -> dict[str, Any]:
     """From the records that are made just before until the application is usable again."""
     app = world.app
@@ -67,21 +73,22 @@ def _outage(
     database = Database(kube, app, app.data)
     before = _state(kube, world, database)
     targets = _targets(kube, world)
+    askers.of({target.component: target.live for target in targets.values()})
     scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
     try:
         watch.cut()
         began = time.monotonic()
         kube.scale(*scaled, 0)
-        unready = _ask(kube, client, targets, wanted=503, limit=limits["unready"] + 10)
+        unready = _ask(askers, targets, wanted=503, limit=limits["unready"] + 10)
         kube.wait_gone("Pod", database.pod["metadata"]["name"], app.namespace, timeout=GONE_SECONDS)
         without = time.monotonic()
         watch.hold()
-        alive = _outlast(kube, world, client, targets, before["restarts"], without + limits["outage"])
+        alive = _outlast(world, askers, targets, before["restarts"], without + limits["outage"])
     finally:
         watch.mending()
         again = time.monotonic()
         kube.scale(*scaled, desired(workload))
-    ready = _ask(kube, client, targets, wanted=200, limit=limits["usable"])
+    ready = _ask(askers, targets, wanted=200, limit=limits["usable"])
     usable, why = _usable(kube, world, workload, again, limits["usable"] + 30)
     return {
         "wrote": wrote,
@@ -96,7 +103,7 @@ def _outage(
 
 
 def _outlast(
-    kube: Kube, world: World, source: Source, targets: Mapping[str, tuple[str, str]], before: Mapping[str, int], end: float
+    world: World, askers: Askers, targets: Mapping[str, Target], before: Mapping[str, int], end: float
 ) -> dict[str, list[int | None]]:
     """Let the outage last until then (monotonic seconds), or until a pod was restarted for it, and ask for liveness meanwhile.
 
@@ -106,19 +113,19 @@ def _outlast(
     found: dict[str, list[int | None]] = {pod: [] for pod in targets}
     restarted = False
     while not restarted and (left := end - time.monotonic()) > 0:
-        _look(kube, source, targets, found)
-        watch = kube.watch("Pod", world.app.namespace, selector=live.selector(world.app), timeout=min(left, LOOK_SECONDS))
+        _look(askers, targets, found)
+        watch = world.kube.watch("Pod", world.app.namespace, selector=live.selector(world.app), timeout=min(left, LOOK_SECONDS))
         restarted = any(name in known and live.restarts(known[name]) > count for known in watch for name, count in before.items())
-    _look(kube, source, targets, found)
+    _look(askers, targets, found)
     return found
 
 
-def _look(kube: Kube, source: Source, targets: Mapping[str, tuple[str, str]], found: Mapping[str, list[int | None]]) -> None:
+def _look(askers: Askers, targets: Mapping[str, Target], found: Mapping[str, list[int | None]]) -> None:
     """Ask every pod for its liveness; what is not answered is asked once more: a busy node's probe may say nothing."""
     left = list(targets)
     for last in (False, True):
         try:
-            answers = probe_pod.fetch(kube, source, [targets[pod][1] for pod in left]) if left else []
+            answers = askers.fetch([(targets[pod].component, targets[pod].live) for pod in left])
         except ExecFailed:
             if last:
                 raise
@@ -149,20 +156,18 @@ def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
     }
 
 
-def _targets(kube: Kube, world: World) -> dict[str, tuple[str, str]]:
-    """Pod -> URLs of its readiness and its liveness, for the backends whose readiness is not their liveness."""
+def _targets(kube: Kube, world: World) -> dict[str, Target]:
+    """Pod -> what it is asked, for the backends that have health paths."""
     found = {}
     for name, component in world.app.having("backend").items():
         for pod in live.ready_pods(kube, world.app, name):
             base = f"http://{pod['status']['podIP']}:{component.port}"
             if component.health is not None:
-                found[pod["metadata"]["name"]] = (base + component.health.ready, base + component.health.live)
+                found[pod["metadata"]["name"]] = Target(name, base + component.health.ready, base + component.health.live)
     return found
 
 
-def _ask(
-    kube: Kube, source: Source, targets: Mapping[str, tuple[str, str]], *, wanted: int, limit: float
-) -> dict[str, dict[str, Any]]:
+def _ask(askers: Askers, targets: Mapping[str, Target], *, wanted: int, limit: float) -> dict[str, dict[str, Any]]:
     """Ask every pod until its readiness has the wanted status, no longer than the limit.
 
     Returns:
@@ -174,7 +179,8 @@ def _ask(
         open_pods = [pod for pod, entry in found.items() if entry["seconds"] is None]
         if not open_pods:
             break
-        answers = probe_pod.fetch(kube, source, [url for pod in open_pods for url in targets[pod]])
+        wanting = [targets[pod] for pod in open_pods]
+        answers = askers.fetch([(target.component, url) for target in wanting for url in (target.ready, target.live)])
         for index, pod in enumerate(open_pods):
             ready, alive = answers[2 * index], answers[2 * index + 1]
             found[pod]["last"] = ready.status
@@ -223,8 +229,14 @@ def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
     """M2-HEALTH-02: without the database /ready is 503 and /health 200; with it /ready is 200 again, and nothing restarted."""
     faults: list[Fault] = []
     limits, asked = seen["limits"], seen["asked"]
+    mute = {pod for pod in asked["ready"] if not any(_statuses(asked, pod))}
+    unknown = [
+        f"Pod {pod} never answered, not even with the database: see its policies, and who calls it by routes" for pod in mute
+    ]
     for moment, status, limit in (("without the database", 503, limits["unready"]), ("with it back", 200, limits["ready"])):
         for pod, entry in asked["unready" if status == 503 else "ready"].items():
+            if pod in mute:
+                continue
             if entry["seconds"] is None or entry["seconds"] > limit:
                 found = f"readiness {entry['last']}" if entry["seconds"] is None else f"{status} after {entry['seconds']} s"
                 faults.append(
@@ -236,13 +248,20 @@ def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
                 faults.append(Fault(f"Pod {pod} {moment}", f"liveness {', '.join(bad)}", "200 all the while", mend))
     for pod, statuses in asked["outage"].items():
         bad = sorted({str(one) for one in statuses if one != 200})
-        if bad:
+        if bad and pod not in mute:
             found = f"liveness {', '.join(bad)} in {sum(one != 200 for one in statuses)} of {len(statuses)} answers"
             faults.append(Fault(f"Pod {pod} while the outage lasts", found, "200 all the while", "Let liveness ask nobody else"))
     faults += _restart_faults(seen["before"]["restarts"], seen["after"]["restarts"])
     judged = sum(len(entry["live"]) for entry in asked["unready"].values()) + len(asked["ready"])
     judged += sum(len(statuses) for statuses in asked["outage"].values())
-    return judge(judged, "answers", faults, evidence=[Evidence("seconds until /ready said so", data=dict(asked))])
+    told = Evidence("seconds until /ready said so", data=dict(asked))
+    return judge(judged, "answers", faults, unknown=unknown, evidence=[told])
+
+
+def _statuses(asked: Mapping[str, Any], pod: str) -> list[int | None]:
+    """Every answer of a pod in which it may have said something: None where it said nothing."""
+    ended = [asked[moment][pod] for moment in ("unready", "ready")]
+    return [status for each in ended for status in (each["last"], *each["live"])] + list(asked["outage"][pod])
 
 
 def _restart_faults(before: Mapping[str, int], after: Mapping[str, int]) -> Sequence[Fault]:

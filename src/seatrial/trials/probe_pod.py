@@ -338,15 +338,19 @@ def _reach(kube: Kube, source: Source, asked: Sequence[Target], seconds: int) ->
     return parse_reach(output, [target.protocol for target in asked])
 
 
-def await_way(kube: Kube, source: Source, targets: Sequence[tuple[str, int]]) -> None:
-    """Wait until a pod that has just started reaches each target, or time is up: policies know its address a little later.
+def await_way(kube: Kube, source: Source, targets: Sequence[tuple[str, int]]) -> list[Reach]:
+    """Wait until a pod that has just started reaches each target, or time is up: policies know its address a little later; the
+    last look.
 
     While policies are lifted every way is open, and closes again for a pod whose address they do not know yet; so nobody may lift
     them while this waits. What does not open in time is the caller's to find out.
     """
     with POLICIES:
         deadline = time.monotonic() + WAY_SECONDS
-        while any(found.outcome != REACHED for found in reach(kube, source, targets)) and time.monotonic() < deadline:
+        while True:
+            found = reach(kube, source, targets)
+            if all(one.outcome == REACHED for one in found) or time.monotonic() > deadline:
+                return found
             time.sleep(WAY_LOOK_SECONDS)
 
 

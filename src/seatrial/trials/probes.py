@@ -17,8 +17,8 @@ from seatrial.chart import workloads
 from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
-from seatrial.trials import callers, live, probe_pod, recovery
-from seatrial.trials.answers import helper_labels
+from seatrial.trials import callers, live, recovery
+from seatrial.trials.askers import asking
 from seatrial.trials.endless import EndlessClient, Request
 from seatrial.trials.processes import container_pid, signal_container
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -92,11 +92,11 @@ def observe_readiness(world: World) -> dict[str, Any]:
     host = f"{service['metadata']['name']}.{app.namespace}.svc"
     port = live.service_port(service, app.components[name].service_port)
     pids = {pod["metadata"]["name"]: container_pid(cluster, pod, live.main_container(app, name, pod)) for pod in pods}
-    helper = probe_pod.helper_pod("seatrial-readiness", helper_labels(world))
-    with probe_pod.helpers(kube, {"client": (app.namespace, helper)}) as sources:
-        probe_pod.await_way(kube, sources["client"], [(host, port)])
-        looks = _Looks(cluster, pids, sources["client"].address, app.components[name].port)
-        with EndlessClient(kube, sources["client"], f"http://{host}:{port}{health.ready}") as client:
+    url = f"http://{host}:{port}{health.ready}"
+    with asking(world, "seatrial-readiness") as askers:
+        source = askers.one(name, url)
+        looks = _Looks(cluster, pids, source.address, app.components[name].port)
+        with EndlessClient(kube, source, url) as client:
             seen |= _disturbed(world, service, victim, container, client, looks, limits)
         seen |= {"asked": [[request.began, request.ended, request.error] for request in client.requests()]}
         seen |= {"broke": client.broke, "calls": looks.calls, "ended": sorted(looks.ended)}

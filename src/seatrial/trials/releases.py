@@ -21,8 +21,8 @@ from seatrial.checks.rendering import merged, nested, render_again
 from seatrial.cluster.ownership import RUN
 from seatrial.errors import ClusterError
 from seatrial.tools.kube import ApiError, Kube, Object
-from seatrial.trials import copies, install, live, probe_pod, users
-from seatrial.trials.answers import by_asker, helper_labels
+from seatrial.trials import copies, install, live, users
+from seatrial.trials.askers import asking
 from seatrial.trials.database import marker
 from seatrial.world import World
 
@@ -182,22 +182,14 @@ class Stand:
                 port = live.service_port(service, component.service_port)
                 where = f"http://{service['metadata']['name']}.{self.namespace}.svc:{port}"
                 asked[name] = f"{where}{component.health.ready}"
-        pod = probe_pod.helper_pod("seatrial-visitor", helper_labels(self.world, self.rendered))
         deadline = time.monotonic() + ANSWER_SECONDS
-        with probe_pod.helpers(self.kube, {"visitor": (self.namespace, pod)}) as sources:
-            askers = [(sources["visitor"], list(asked))]
+        with asking(self.world, "seatrial-visitor", rendered=self.rendered) as askers:
             while True:
-                answers = {
-                    name: answer
-                    for source, names in askers
-                    for name, answer in zip(
-                        names, probe_pod.fetch(self.kube, source, [asked[name] for name in names]), strict=True
-                    )
-                }
+                answers = dict(zip(asked, askers.fetch(list(asked.items())), strict=True))
                 if all(answer.status == 200 for answer in answers.values()) or time.monotonic() > deadline:
                     break
                 if any(answer.status is None for answer in answers.values()) and time.monotonic() > deadline - ANSWER_SECONDS / 2:
-                    askers = by_asker(self.world, sources["visitor"], asked)  # policies that keep a stranger out do not change
+                    askers.of(asked)  # policies that keep a stranger out do not change
                 time.sleep(LOOK_SECONDS)
         return [
             {"component": name, "url": answers[name].url, "status": answers[name].status, "error": answers[name].error}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.trials import answers, probe_pod
+from seatrial.trials import answers, askers
 from seatrial.trials.answers import (
     UNKNOWN_PATH,
     edge_faults,
@@ -197,36 +197,7 @@ def test_a_caller_without_a_ready_pod_is_named(monkeypatch: pytest.MonkeyPatch) 
     part = SimpleNamespace(health=None, service_port=None)
     world: Any = SimpleNamespace(app=SimpleNamespace(routes=[route], components={"web": part, "api": part}, namespace="shop"))
     service = {"metadata": {"name": "shop-api"}, "spec": {"ports": [{"port": 80}]}}
-    monkeypatch.setattr(answers, "attach_sources", lambda world: {})
+    monkeypatch.setattr(askers, "attach_sources", lambda world: {})
     kube: Any = None
     (edge,) = answers._ask_edges(world, kube, {"api": service}, 1.0)
     assert edge_faults(edge, 1.0) == ([], ["web pod to shop-api:80: component web has no ready pod to ask from."])
-
-
-@pytest.mark.parametrize(
-    ("open_ways", "asks"),
-    [
-        ({("helper", "store"), ("worker", "store"), ("helper", "web")}, {"helper": ["store", "web"]}),
-        ({("worker", "store"), ("helper", "web")}, {"worker": ["store"], "helper": ["web"]}),
-        (set(), {"helper": ["store", "web"]}),
-        ({("job", "store"), ("web", "store"), ("helper", "web")}, {"helper": ["store", "web"]}),
-    ],
-)
-def test_whom_policies_let_in_asks(
-    open_ways: set[tuple[str, str]], asks: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The helper where it gets through; else a component, and no Job, that a declared route lets in and that does."""
-    pods = {name: probe_pod.Source(name, "shop", "probe", "10.0.0.9") for name in ("helper", "worker", "web")}
-
-    def reach(kube: Any, source: probe_pod.Source, doors: list[tuple[str, int]]) -> list[probe_pod.Reach]:
-        ways = [(source.pod, host) in open_ways for host, _ in doors]
-        return [probe_pod.Reach(probe_pod.REACHED if way else probe_pod.DENIED, "") for way in ways]
-
-    monkeypatch.setattr(probe_pod, "reach", reach)
-    monkeypatch.setattr(answers, "attach_sources", lambda world: pods)
-    routes = [SimpleNamespace(source=source, target="store") for source in ("job", "worker")]
-    app = SimpleNamespace(routes=routes, components={"worker": None, "web": None, "store": None})
-    world: Any = SimpleNamespace(kube=None, app=app)
-    found = answers.by_asker(world, pods["helper"], {"store": "http://store:80/", "web": "http://web:81/"})
-    assert {source.pod: names for source, names in found} == asks
-    assert answers.by_asker(world, pods["helper"], {}) == []

@@ -1,10 +1,11 @@
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from seatrial.trials import persistence
+from seatrial.trials.askers import Askers
 from seatrial.trials.persistence import judge_persistence, judge_readiness_truth
 from seatrial.verdict import Outcome
 
@@ -86,17 +87,17 @@ def looks(monkeypatch: pytest.MonkeyPatch, *said: dict[str, int | None]) -> list
     return calls
 
 
-TARGETS = {"a": ("a/ready", "a/live"), "b": ("b/ready", "b/live")}
-NOBODY: Any = None
+TARGETS = {pod: persistence.Target("api", f"{pod}/ready", f"{pod}/live") for pod in "ab"}
+ASKERS = Askers(cast(Any, SimpleNamespace(kube=None)), cast(Any, None))
 
 
 def test_a_probe_that_says_nothing_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, list[int | None]] = {"a": [], "b": []}
     calls = looks(monkeypatch, {"a/live": None, "b/live": 503}, {"a/live": 200})
-    persistence._look(NOBODY, NOBODY, TARGETS, found)
+    persistence._look(ASKERS, TARGETS, found)
     assert (found, calls) == ({"a": [200], "b": [503]}, [["a/live", "b/live"], ["a/live"]])
     looks(monkeypatch, {"a/live": None, "b/live": 200})
-    persistence._look(NOBODY, NOBODY, TARGETS, found)
+    persistence._look(ASKERS, TARGETS, found)
     assert found == {"a": [200, None], "b": [503, 200]}
 
 
@@ -110,9 +111,23 @@ def test_liveness_is_asked_until_the_outage_or_a_restart_ends_it(
     looks(monkeypatch, {"a/live": 200, "b/live": 200})
     pod = {"status": {"containerStatuses": [{"restartCount": restarts}]}}
     kube: Any = SimpleNamespace(watch=lambda *what, **how: iter([{"a": pod}]))
-    world: Any = SimpleNamespace(app=SimpleNamespace(namespace="shop"))
-    found = persistence._outlast(kube, world, NOBODY, TARGETS, {"a": 0}, 10.0)
+    world: Any = SimpleNamespace(app=SimpleNamespace(namespace="shop"), kube=kube)
+    found = persistence._outlast(world, ASKERS, TARGETS, {"a": 0}, 10.0)
     assert found == {"a": [200] * asked, "b": [200] * asked}
+
+
+def test_a_pod_that_nobody_could_ask_is_unknown(recorded: Recorded) -> None:
+    """Not even with the database did it answer: policies kept the asker out, and what it would have said is not known."""
+    seen = recorded("outage")
+    pod, *_ = seen["asked"]["ready"]
+    mute = {"seconds": None, "last": None, "live": [None]}
+    asked = {moment: {**seen["asked"][moment], pod: mute} for moment in ("unready", "ready")}
+    seen["asked"] = {**asked, "outage": {**seen["asked"]["outage"], pod: [None, None]}}
+    verdict = judge_readiness_truth(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"Pod {pod} never answered" in verdict.reason
+    seen["asked"]["ready"][pod]["live"] = [200]
+    assert judge_readiness_truth(seen).outcome is Outcome.FAILED
 
 
 def test_a_restart_in_the_outage_fails(recorded: Recorded) -> None:

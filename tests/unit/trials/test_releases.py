@@ -382,7 +382,7 @@ def test_services_are_asked_until_they_answer(monkeypatch: pytest.MonkeyPatch) -
     stand = releases.Stand(cast(Any, SimpleNamespace(app=shop, kube=None)), rendered(), {})
     found = {"metadata": {"name": "api"}, "spec": {"ports": [{"port": 81}]}}
     monkeypatch.setattr(live, "service_of", lambda kube, app, name: found if name == "api" else None)
-    monkeypatch.setattr(probe_pod, "helpers", lambda *_: nullcontext({"visitor": None}))
+    monkeypatch.setattr(probe_pod, "helpers", lambda *_: nullcontext({"client": None}))
     monkeypatch.setattr(releases, "LOOK_SECONDS", 0.0)
     statuses = iter([None, 503, 200])
     tried: list[str] = []

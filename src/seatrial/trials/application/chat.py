@@ -13,9 +13,9 @@ import httpx
 from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube
 from seatrial.trials import live, probe_pod, users
-from seatrial.trials.answers import helper_labels
 from seatrial.trials.application import tokens
 from seatrial.trials.application.access import CONVERSATIONS, TODOS
+from seatrial.trials.askers import asking
 from seatrial.trials.database import Database, marker
 from seatrial.trials.users import User
 from seatrial.verdict import Evidence, Fault, Verdict, judge
@@ -74,7 +74,7 @@ def observe_chat(world: World) -> dict[str, Any]:
     """Say two things in one conversation at the edge, and read it from each backend pod.
 
     Returns:
-        ``turns`` (see :func:`say`), ``read`` (pod, messages: role and content, error), ``limits``.
+        ``turns`` (see :func:`say`), ``read`` (pod, whether it was ``reached``, messages: role and content, error), ``limits``.
     """
     user = users.sign_up(world, "chat")
     with users.at_edge(world, user) as http:
@@ -91,22 +91,14 @@ def _read_everywhere(world: World, user: User, conversation: int | None) -> list
         return []
     kube, app = world.kube, world.app
     name, backend = next(iter(app.having("backend").items()))
-    pod = probe_pod.helper_pod("seatrial-chat", helper_labels(world))
     backends = {item["metadata"]["name"]: item["status"]["podIP"] for item in live.ready_pods(kube, app, name)}
-    with probe_pod.helpers(kube, {"client": (app.namespace, pod)}) as sources:
-        probe_pod.await_way(kube, sources["client"], [(address, backend.port) for address in backends.values()])
-        return [
-            {
-                "pod": each,
-                **_read(
-                    kube,
-                    sources["client"],
-                    f"http://{address}:{backend.port}{CONVERSATIONS}/{conversation}/messages",
-                    user,
-                ),
-            }
-            for each, address in backends.items()
-        ]
+    urls = {pod: f"http://{address}:{backend.port}{CONVERSATIONS}/{conversation}/messages" for pod, address in backends.items()}
+    read = []
+    with asking(world, "seatrial-chat") as askers:
+        for pod, url in urls.items():
+            source = askers.one(name, url)
+            read.append({"pod": pod, "reached": name not in askers.unreached, **_read(kube, source, url, user)})
+    return read
 
 
 def _read(kube: Kube, source: probe_pod.Source, url: str, user: User) -> dict[str, Any]:
@@ -126,6 +118,7 @@ def _read(kube: Kube, source: probe_pod.Source, url: str, user: User) -> dict[st
 def judge_chat(seen: Mapping[str, Any]) -> Verdict:
     """M4-APP-04: answers in time, and the whole conversation in order from every backend pod."""
     faults: list[Fault] = []
+    unknown: list[str] = []
     limit, stored = seen["limits"]["reply"], seen["limits"]["stored"]
     for turn in seen["turns"]:
         faults += _turn_faults(turn, limit)
@@ -135,11 +128,12 @@ def judge_chat(seen: Mapping[str, Any]) -> Verdict:
     for entry in seen["read"]:
         subject = f"conversation read from Pod {entry['pod']}"
         found = [(message["role"], message["content"]) for message in entry["messages"]]
-        if entry["error"]:
+        if not entry["reached"]:
+            unknown.append(f"Pod {entry['pod']} could not be asked: see its policies, and who calls it by routes")
+        elif entry["error"]:
             faults.append(Fault(subject, entry["error"], f"{stored} messages", "See the pod's log"))
         elif len(found) != stored or found != wanted:
             faults.append(Fault(subject, f"{found}", f"{stored} messages: {wanted}", "Store each message before it is answered"))
-    unknown = []
     if not faults and len(seen["read"]) < 2:
         unknown.append(f"only {len(seen['read'])} backend pods were ready, so no other one could be asked")
     times = ", ".join(f"{turn['seconds']} s" for turn in seen["turns"])

@@ -23,8 +23,8 @@ from seatrial.app import Parity
 from seatrial.errors import ConfigError, Place, SeatrialError
 from seatrial.tools.kube import Kube
 from seatrial.trials import live, probe_pod, users
-from seatrial.trials.answers import helper_labels
 from seatrial.trials.application import document
+from seatrial.trials.askers import asking
 from seatrial.trials.users import User
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
@@ -100,10 +100,9 @@ def _tools(world: World, user: User, unknown: list[str]) -> list[str] | None:
         name, component = next(iter(app.having("backend").items()))
         service = live.service_of(kube, app, name)
         host, port = service["metadata"]["name"] if service else name, component.service_port or component.port
-        pod = probe_pod.helper_pod("seatrial-parity", helper_labels(world))
-        with probe_pod.helpers(kube, {"client": (app.namespace, pod)}) as sources:
-            probe_pod.await_way(kube, sources["client"], [(host, port)])
-            text = _post(kube, sources["client"], f"http://{host}:{port}{MCP}", user)
+        url = f"http://{host}:{port}{MCP}"
+        with asking(world, "seatrial-parity") as askers:
+            text = _post(kube, askers.one(name, url), url, user)
         return [tool["name"] for tool in json.loads(text)["result"]["tools"]]
     except (SeatrialError, ValueError, KeyError, TypeError) as error:
         unknown.append(f"the MCP server does not say which tools it offers: {type(error).__name__}: {error}")

@@ -1,0 +1,106 @@
+"""Who asks the application's parts where policies keep strangers out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from seatrial.trials import askers, probe_pod
+from seatrial.trials.probe_pod import Answer, Reach, Source
+
+URLS = {"store": "http://store:80/", "web": "http://web:81/"}
+
+
+def pod(name: str) -> Source:
+    return Source(name, "shop", "probe", "10.0.0.9")
+
+
+class Cluster:
+    """Pods between which some ways are open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ways: set[tuple[str, str]], *callers: str, ingress: bool = True) -> None:
+        self.ways, self.made = ways, list[str]()
+        monkeypatch.setattr(probe_pod, "WAY_SECONDS", 0.0)
+        monkeypatch.setattr(probe_pod, "WAY_LOOK_SECONDS", 0.0)
+        monkeypatch.setattr(probe_pod, "reach", self._reach)
+        monkeypatch.setattr(probe_pod, "fetch", self._fetch)
+        monkeypatch.setattr(probe_pod, "helpers", self._helpers)
+        monkeypatch.setattr(askers, "helper_labels", lambda world, rendered: {})
+        monkeypatch.setattr(askers, "_controller_labels", lambda world: {"app": "controller"})
+        monkeypatch.setattr(askers, "attach_sources", lambda world: {name: pod(name) for name in ("worker", "web")})
+        routes = [SimpleNamespace(source=source, target="store") for source in callers]
+        app = SimpleNamespace(routes=routes, namespace="shop", ingress=SimpleNamespace() if ingress else None)
+        cluster = SimpleNamespace(provider="minikube", ingress_namespace="edge")
+        self.world: Any = SimpleNamespace(kube=None, app=app, cluster=cluster)
+
+    def _reach(self, kube: Any, source: Source, doors: list[tuple[str, int]]) -> list[Reach]:
+        ways = [(source.pod, host) in self.ways for host, _ in doors]
+        return [Reach(probe_pod.REACHED if way else probe_pod.DENIED, "") for way in ways]
+
+    def _fetch(self, kube: Any, source: Source, urls: list[str]) -> list[Answer]:
+        return [Answer(url, 200, {}, source.pod, 0.1, 0, "") for url in urls]
+
+    @contextmanager
+    def _helpers(self, kube: Any, pods: dict[str, tuple[str, Any]]) -> Any:
+        names = {key: item["metadata"]["name"] for key, (_, item) in pods.items()}
+        self.made += names.values()
+        yield {key: pod(name) for key, name in names.items()}
+        for name in names.values():
+            self.made.remove(name)
+
+
+@pytest.mark.parametrize(
+    ("ways", "callers", "asks", "unreached"),
+    [
+        ({("helper", "store"), ("worker", "store"), ("helper", "web")}, ["worker"], {"helper": ["store", "web"]}, set()),
+        ({("worker", "store"), ("helper", "web")}, ["job", "worker"], {"worker": ["store"], "helper": ["web"]}, set()),
+        (set(), ["job", "worker"], {"helper": ["store", "web"]}, {"store", "web"}),
+        ({("web", "store"), ("helper", "web")}, ["job", "worker"], {"helper": ["store", "web"]}, {"store"}),
+        (
+            {("helper-ingress", "store"), ("helper", "web")},
+            ["ingress", "worker"],
+            {"helper-ingress": ["store"], "helper": ["web"]},
+            set(),
+        ),
+    ],
+)
+def test_whom_policies_let_in_asks(
+    ways: set[tuple[str, str]],
+    callers: list[str],
+    asks: dict[str, list[str]],
+    unreached: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The helper where it gets through; else whoever a declared route lets in and does, but no Job, which has no pod."""
+    cluster = Cluster(monkeypatch, ways, *callers)
+    with askers.asking(cluster.world, "helper") as found:
+        assert {source.pod: names for source, names in found.of(URLS)} == asks
+        assert found.unreached == unreached
+        asked = found.fetch([("store", "http://store:80/a"), ("web", "http://web:81/b"), ("store", "http://store:80/c")])
+        by = {name: source for source, names in asks.items() for name in names}
+        assert [(answer.url, answer.body) for answer in asked] == [
+            ("http://store:80/a", by["store"]),
+            ("http://web:81/b", by["web"]),
+            ("http://store:80/c", by["store"]),
+        ]
+        assert found.of({}) == []
+    assert not cluster.made
+
+
+def test_what_is_reached_later_is_no_longer_unreached(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, set())
+    with askers.asking(cluster.world, "helper") as found:
+        found.one("store", URLS["store"])
+        assert found.unreached == {"store"}
+        cluster.ways.add(("helper", "store"))
+        assert (found.one("store", URLS["store"]).pod, found.unreached) == ("helper", set())
+
+
+def test_without_an_edge_nobody_stands_for_its_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, {("helper-ingress", "store")}, "ingress", ingress=False)
+    with askers.asking(cluster.world, "helper") as found:
+        assert (found.one("store", URLS["store"]).pod, found.unreached) == ("helper", {"store"})
+        assert cluster.made == ["helper"]
