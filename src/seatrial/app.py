@@ -19,7 +19,8 @@ INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 """Recommended labels (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels)."""
 
-RESERVED = ("ingress", "test")
+INGRESS, TEST = "ingress", "test"
+RESERVED = (INGRESS, TEST)
 """Sources of routes that are no component: the ingress controller, and the pod of ``helm test``."""
 
 Role = Literal["frontend", "backend", "database", "worker", "other"]

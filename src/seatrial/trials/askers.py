@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from seatrial.app import COMPONENT
+from seatrial.app import COMPONENT, INGRESS, TEST
 from seatrial.chart import workloads
 from seatrial.chart.render import Rendered
 from seatrial.errors import ClusterError
@@ -20,8 +20,6 @@ from seatrial.tools.kube import Object
 from seatrial.trials import live, probe_pod
 from seatrial.trials.probe_pod import Answer, Source
 from seatrial.world import World
-
-INGRESS = "ingress"
 
 
 def helper_labels(world: World, rendered: Rendered | None = None) -> dict[str, str]:
@@ -62,7 +60,10 @@ class Askers:
         if not urls:
             return []
         kube, doors = self.world.kube, {name: _door(url) for name, url in urls.items()}
-        reached = dict(zip(doors, probe_pod.await_way(kube, self.helper, list(doors.values())), strict=True))
+        declared = {route.target for route in self.world.app.routes if route.source == TEST}
+        expected = {door for name, door in doors.items() if name in declared}
+        found = probe_pod.await_way(kube, self.helper, list(doors.values()), expected=expected)
+        reached = dict(zip(doors, found, strict=True))
         chosen = dict.fromkeys(doors, self.helper)
         self.unreached -= doors.keys()
         for name in doors:

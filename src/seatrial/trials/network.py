@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from seatrial.app import App
+from seatrial.app import INGRESS, TEST, App
 from seatrial.chart import workloads
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.policies import Decision, Endpoint, decide, pod_endpoint
@@ -25,7 +25,7 @@ from seatrial.cluster.provider import Cluster
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, matrix, probe_pod
-from seatrial.trials.askers import INGRESS, attach_sources, controller_double, helper_labels
+from seatrial.trials.askers import attach_sources, controller_double, helper_labels
 from seatrial.trials.probe_pod import DENIED, REACHED, TCP, UDP, UNKNOWN, Reach, Source, Target
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
@@ -33,7 +33,6 @@ from seatrial.world import World, once
 ALLOW_ALL = "seatrial-allow-all"
 STRANGER = "stranger"
 """A fresh pod in the application's namespace with no label of it."""
-TEST = "test"
 ELSEWHERE = "elsewhere:"
 """Prefix of pods in another namespace with the labels of a component."""
 OUTSIDE = "outside the cluster"

@@ -12,7 +12,7 @@ import shlex
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -338,18 +338,25 @@ def _reach(kube: Kube, source: Source, asked: Sequence[Target], seconds: int) ->
     return parse_reach(output, [target.protocol for target in asked])
 
 
-def await_way(kube: Kube, source: Source, targets: Sequence[tuple[str, int]]) -> list[Reach]:
+def await_way(
+    kube: Kube, source: Source, targets: Sequence[tuple[str, int]], *, expected: Collection[tuple[str, int]] | None = None
+) -> list[Reach]:
     """Wait until a pod that has just started reaches each target, or time is up: policies know its address a little later; the
     last look.
 
     While policies are lifted every way is open, and closes again for a pod whose address they do not know yet; so nobody may lift
     them while this waits. What does not open in time is the caller's to find out.
+
+    Args:
+        expected: those of the targets that are waited for; else all of them.
     """
     with POLICIES:
         deadline = time.monotonic() + WAY_SECONDS
         while True:
             found = reach(kube, source, targets)
-            if all(one.outcome == REACHED for one in found) or time.monotonic() > deadline:
+            ways = zip(targets, found, strict=True)
+            left = [to for to, one in ways if one.outcome != REACHED and (expected is None or to in expected)]
+            if not left or time.monotonic() > deadline:
                 return found
             time.sleep(WAY_LOOK_SECONDS)
 

@@ -104,3 +104,22 @@ def test_without_an_edge_nobody_stands_for_its_controller(monkeypatch: pytest.Mo
     with askers.asking(cluster.world, "helper") as found:
         assert (found.one("store", URLS["store"]).pod, found.unreached) == ("helper", {"store"})
         assert cluster.made == ["helper"]
+
+
+def test_only_a_declared_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies know a fresh pod a little later; where no route is declared for it there is nothing to wait for."""
+    cluster = Cluster(monkeypatch, {("worker", "store")}, "worker")
+    monkeypatch.setattr(probe_pod, "WAY_SECONDS", 60.0)
+    looks = list[str]()
+
+    def reach(kube: Any, source: Source, doors: list[tuple[str, int]]) -> list[Reach]:
+        looks.append(source.pod)
+        if looks.count("helper") == 3:
+            cluster.ways.add(("helper", "web"))
+        return cluster._reach(kube, source, doors)
+
+    monkeypatch.setattr(probe_pod, "reach", reach)
+    cluster.world.app.routes.append(SimpleNamespace(source="test", target="web"))
+    with askers.asking(cluster.world, "helper") as found:
+        assert {source.pod: names for source, names in found.of(URLS)} == {"worker": ["store"], "helper": ["web"]}
+    assert looks == ["helper", "helper", "helper", "worker"]
