@@ -5,6 +5,7 @@ Most charts let a pod of ``helm test`` in, so its double asks. Where they keep i
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -109,7 +110,7 @@ class Askers:
 
     def _controller(self) -> Source | None:
         """The double of the ingress controller, made once; None where it is not the run's to make."""
-        pod = controller_double(self.world, f"{self.helper.pod}-ingress")
+        pod = controller_double(self.world, f"{self.helper.pod}-{INGRESS}-{secrets.token_hex(3)}")  # many ask at a time there
         if self._ingress is None and pod is not None:
             made = probe_pod.helpers(self.world.kube, {INGRESS: (self.world.cluster.ingress_namespace, pod)})
             self._ingress = self._stack.enter_context(made)[INGRESS]

@@ -45,7 +45,7 @@ def observe_outage(world: World) -> dict[str, Any]:
         ``claims`` (uids, before and after), ``pods`` (uids), ``asked`` (see :func:`_ask`: ``unready`` and ``ready``;
         ``outage``: see :func:`_outlast`), ``gone`` (seconds until the pod was), ``lasted`` (seconds that it was gone),
         ``usable`` (seconds from scaling back until the edge answers), ``limits``, ``users`` (see
-        :meth:`outages.Onlookers.seen`; None where nobody looked on).
+        :meth:`outages.Onlookers.seen`; None where nobody looked on), ``retired`` (see :func:`retired`).
     """
     kube, app = world.kube, world.app
     assert app.data is not None, "applies_when: database"
@@ -90,15 +90,17 @@ def _outage(
         kube.scale(*scaled, desired(workload))
     ready = _ask(askers, targets, wanted=200, limit=limits["usable"])
     usable, why = _usable(kube, world, workload, again, limits["usable"] + 30)
+    after = _state(kube, world, Database(kube, app, app.data))
     return {
         "wrote": wrote,
         "before": before,
-        "after": _state(kube, world, Database(kube, app, app.data)),
+        "after": after,
         "asked": {"unready": unready, "outage": alive, "ready": ready},
         "gone": round(without - began, 1),
         "lasted": round(again - without, 1),
         "usable": usable,
         "why": why,
+        "retired": retired(before["serving"], after["serving"]),
     }
 
 
@@ -131,13 +133,15 @@ def _look(askers: Askers, targets: Mapping[str, Target], found: Mapping[str, lis
                 raise
             continue
         answered = dict(zip(left, (answer.status for answer in answers), strict=True))
+        there = _present(askers.world) if last and None in answered.values() else set(answered)
         for pod, status in answered.items():
-            if status is not None or last:
+            if status is not None or (last and pod in there):
                 found[pod].append(status)
         left = [pod for pod, status in answered.items() if status is None]
 
 
 def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
+    serving = {name: live.app_pods(kube, world.app, name) for name in world.app.serving()}
     names = [
         volume["persistentVolumeClaim"]["claimName"]
         for volume in database.pod["spec"].get("volumes") or []
@@ -148,12 +152,34 @@ def _state(kube: Kube, world: World, database: Database) -> dict[str, Any]:
         "tables": database.fingerprint(),
         "claims": [claim["metadata"]["uid"] for claim in claims if claim],
         "pod": database.pod["metadata"]["uid"],
-        "restarts": {
-            pod["metadata"]["name"]: live.restarts(pod)
-            for name in world.app.serving()
-            for pod in live.app_pods(kube, world.app, name)
-        },
+        "restarts": {pod["metadata"]["name"]: live.restarts(pod) for pods in serving.values() for pod in pods},
+        "serving": {name: [_replicas(world, name), [pod["metadata"]["name"] for pod in pods]] for name, pods in serving.items()},
     }
+
+
+def _replicas(world: World, component: str) -> int:
+    workload = live.workload_of(world.kube, world.app, component)
+    return desired(workload) if workload is not None else 0
+
+
+def retired(before: Mapping[str, tuple[int, Sequence[str]]], after: Mapping[str, tuple[int, Sequence[str]]]) -> dict[str, str]:
+    """Pods that went because fewer were asked for, as an autoscaler does: why.
+
+    Args:
+        before, after: component -> replicas that its workload asks for, and its pods.
+    """
+    found = dict[str, str]()
+    for name, (replicas, pods) in before.items():
+        now, there = after[name]
+        gone = [pod for pod in pods if pod not in there]
+        if len(gone) <= replicas - now:
+            found |= dict.fromkeys(gone, f"{name} was scaled from {replicas} to {now}")
+    return found
+
+
+def _present(world: World) -> set[str]:
+    pods = live.app_pods(world.kube, world.app)
+    return {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
 
 def _targets(kube: Kube, world: World) -> dict[str, Target]:
@@ -168,10 +194,10 @@ def _targets(kube: Kube, world: World) -> dict[str, Target]:
 
 
 def _ask(askers: Askers, targets: Mapping[str, Target], *, wanted: int, limit: float) -> dict[str, dict[str, Any]]:
-    """Ask every pod until its readiness has the wanted status, no longer than the limit.
+    """Ask every pod until its readiness has the wanted status or it is gone, no longer than the limit.
 
     Returns:
-        pod -> ``seconds`` (None where it never did), ``last`` (status), ``live`` (statuses of its liveness meanwhile).
+        pod that is there -> ``seconds`` (None where it never did), ``last`` (status), ``live`` (statuses of its liveness).
     """
     began = time.monotonic()
     found: dict[str, dict[str, Any]] = {pod: {"seconds": None, "last": None, "live": []} for pod in targets}
@@ -187,6 +213,9 @@ def _ask(askers: Askers, targets: Mapping[str, Target], *, wanted: int, limit: f
             found[pod]["live"].append(alive.status)
             if ready.status == wanted:
                 found[pod]["seconds"] = round(time.monotonic() - began, 1)
+        if any(answer.status is None for answer in answers):
+            there = _present(askers.world)
+            found = {pod: entry for pod, entry in found.items() if pod in there or entry["seconds"] is not None}
         time.sleep(ASK_SECONDS)
     return found
 
@@ -251,7 +280,7 @@ def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
         if bad and pod not in mute:
             found = f"liveness {', '.join(bad)} in {sum(one != 200 for one in statuses)} of {len(statuses)} answers"
             faults.append(Fault(f"Pod {pod} while the outage lasts", found, "200 all the while", "Let liveness ask nobody else"))
-    faults += _restart_faults(seen["before"]["restarts"], seen["after"]["restarts"])
+    faults += [Fault(f"Pod {pod}", found, "no restart", "Let liveness ask nobody else") for pod, found in disturbed(seen).items()]
     judged = sum(len(entry["live"]) for entry in asked["unready"].values()) + len(asked["ready"])
     judged += sum(len(statuses) for statuses in asked["outage"].values())
     told = Evidence("seconds until /ready said so", data=dict(asked))
@@ -260,13 +289,15 @@ def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
 
 def _statuses(asked: Mapping[str, Any], pod: str) -> list[int | None]:
     """Every answer of a pod in which it may have said something: None where it said nothing."""
-    ended = [asked[moment][pod] for moment in ("unready", "ready")]
+    ended = [asked[moment][pod] for moment in ("unready", "ready") if pod in asked[moment]]
     return [status for each in ended for status in (each["last"], *each["live"])] + list(asked["outage"][pod])
 
 
-def _restart_faults(before: Mapping[str, int], after: Mapping[str, int]) -> Sequence[Fault]:
-    return [
-        Fault(f"Pod {pod}", f"restarts {count} -> {after.get(pod, 'gone')}", "no restart", "Let liveness ask nobody else")
+def disturbed(seen: Mapping[str, Any], allowed: float = 0) -> dict[str, str]:
+    """Pods that were restarted more often than that, or that are gone although nobody asked for fewer of them: what was found."""
+    before, after = seen["before"]["restarts"], seen["after"]["restarts"]
+    return {
+        pod: f"restarts {count} -> {after.get(pod, 'gone')}"
         for pod, count in before.items()
-        if after.get(pod) != count
-    ]
+        if pod not in seen["retired"] and (pod not in after or after[pod] - count > allowed)
+    }

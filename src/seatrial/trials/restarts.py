@@ -339,12 +339,11 @@ def judge_patience(seen: Mapping[str, Any]) -> Verdict:
     faults = [
         Fault(
             f"Pod {pod} without the database for {outage['lasted']} s",
-            f"restarts {count} -> {after.get(pod, 'gone')}",
+            found,
             f"{limits['restarts']:g} restarts",
             "Let liveness ask nobody else: only readiness tells that a dependency is away",
         )
-        for pod, count in before.items()
-        if pod not in after or after[pod] - count > limits["restarts"]
+        for pod, found in persistence.disturbed(outage, limits["restarts"]).items()
     ]
     short = [f"the database was away for {outage['lasted']} s only, not for {limits['outage']:g} s"]
     text = f"without the database for {outage['lasted']} s: {len(before)} pods, {len(faults)} restarted or gone"
@@ -353,5 +352,5 @@ def judge_patience(seen: Mapping[str, Any]) -> Verdict:
         "pods",
         faults,
         unknown=short if outage["lasted"] < limits["outage"] else (),
-        evidence=[Evidence(text, data={"before": before, "after": after})],
+        evidence=[Evidence(text, data={"before": before, "after": after, "retired": outage["retired"]})],
     )

@@ -28,6 +28,7 @@ class Cluster:
         monkeypatch.setattr(probe_pod, "reach", self._reach)
         monkeypatch.setattr(probe_pod, "fetch", self._fetch)
         monkeypatch.setattr(probe_pod, "helpers", self._helpers)
+        monkeypatch.setattr("secrets.token_hex", lambda size: "1")
         monkeypatch.setattr(askers, "helper_labels", lambda world, rendered: {})
         monkeypatch.setattr(askers, "_controller_labels", lambda world: {"app": "controller"})
         monkeypatch.setattr(askers, "attach_sources", lambda world: {name: pod(name) for name in ("worker", "web")})
@@ -60,9 +61,9 @@ class Cluster:
         (set(), ["job", "worker"], {"helper": ["store", "web"]}, {"store", "web"}),
         ({("web", "store"), ("helper", "web")}, ["job", "worker"], {"helper": ["store", "web"]}, {"store"}),
         (
-            {("helper-ingress", "store"), ("helper", "web")},
+            {("helper-ingress-1", "store"), ("helper", "web")},
             ["ingress", "worker"],
-            {"helper-ingress": ["store"], "helper": ["web"]},
+            {"helper-ingress-1": ["store"], "helper": ["web"]},
             set(),
         ),
     ],
@@ -100,7 +101,7 @@ def test_what_is_reached_later_is_no_longer_unreached(monkeypatch: pytest.Monkey
 
 
 def test_without_an_edge_nobody_stands_for_its_controller(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = Cluster(monkeypatch, {("helper-ingress", "store")}, "ingress", ingress=False)
+    cluster = Cluster(monkeypatch, {("helper-ingress-1", "store")}, "ingress", ingress=False)
     with askers.asking(cluster.world, "helper") as found:
         assert (found.one("store", URLS["store"]).pod, found.unreached) == ("helper", {"store"})
         assert cluster.made == ["helper"]

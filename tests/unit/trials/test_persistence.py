@@ -91,7 +91,12 @@ TARGETS = {pod: persistence.Target("api", f"{pod}/ready", f"{pod}/live") for pod
 ASKERS = Askers(cast(Any, SimpleNamespace(kube=None)), cast(Any, None))
 
 
+def present(monkeypatch: pytest.MonkeyPatch, *pods: str) -> None:
+    monkeypatch.setattr(persistence, "_present", lambda world: set(pods))
+
+
 def test_a_probe_that_says_nothing_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    present(monkeypatch, "a", "b")
     found: dict[str, list[int | None]] = {"a": [], "b": []}
     calls = looks(monkeypatch, {"a/live": None, "b/live": 503}, {"a/live": 200})
     persistence._look(ASKERS, TARGETS, found)
@@ -99,6 +104,44 @@ def test_a_probe_that_says_nothing_is_asked_once_more(monkeypatch: pytest.Monkey
     looks(monkeypatch, {"a/live": None, "b/live": 200})
     persistence._look(ASKERS, TARGETS, found)
     assert found == {"a": [200, None], "b": [503, 200]}
+    present(monkeypatch, "b")
+    persistence._look(ASKERS, TARGETS, found)
+    assert found == {"a": [200, None], "b": [503, 200, 200]}
+
+
+def test_a_pod_that_goes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    present(monkeypatch, "b")
+    monkeypatch.setattr(persistence, "ASK_SECONDS", 0.0)
+    calls = looks(
+        monkeypatch,
+        {"a/ready": 200, "a/live": 200, "b/ready": 200, "b/live": 200},
+        {"a/ready": None, "a/live": None, "b/ready": 200, "b/live": 200},
+        {"b/ready": 503, "b/live": 200},
+    )
+    found = persistence._ask(ASKERS, TARGETS, wanted=503, limit=60.0)
+    assert (list(found), found["b"]["last"], len(calls)) == (["b"], 503, 3)
+
+
+@pytest.mark.parametrize(
+    ("now", "there", "why"),
+    [
+        (2, ["a", "b"], {"c": "api was scaled from 3 to 2"}),
+        (3, ["a", "b"], {}),
+        (3, ["a", "b", "d"], {}),
+        (2, ["a"], {}),
+    ],
+)
+def test_pods_that_an_autoscaler_took_away_are_not_held_against_anybody(now: int, there: list[str], why: dict[str, str]) -> None:
+    assert persistence.retired({"api": (3, ["a", "b", "c"])}, {"api": (now, there)}) == why
+
+
+def test_a_retired_pod_was_not_restarted(recorded: Recorded) -> None:
+    seen = recorded("outage")
+    pod = next(iter(seen["after"]["restarts"]))
+    del seen["after"]["restarts"][pod]
+    assert f"Pod {pod}: found restarts 0 -> gone" in judge_readiness_truth(seen).reason
+    seen["retired"] = {pod: "api was scaled from 3 to 2"}
+    assert judge_readiness_truth(seen).outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize(("restarts", "asked"), [(0, 3), (1, 2)])
