@@ -42,13 +42,14 @@ class Askers:
     Attributes:
         helper: double of the test pod.
         chosen: who asks a component, of those that were given to :meth:`of`.
-        unreached: those of them that nobody reached; the helper asks them all the same.
+        kept_out: those of them that nobody reached, and policies may be why, since the helper's way is not declared. The helper
+            asks them all the same.
     """
 
     world: World
     helper: Source
     chosen: dict[str, Source] = field(default_factory=dict)
-    unreached: set[str] = field(default_factory=set)
+    kept_out: set[str] = field(default_factory=set)
     _stack: ExitStack = field(default_factory=ExitStack)
     _ingress: Source | None = None
 
@@ -66,12 +67,13 @@ class Askers:
         found = probe_pod.await_way(kube, self.helper, list(doors.values()), expected=expected)
         reached = dict(zip(doors, found, strict=True))
         chosen = dict.fromkeys(doors, self.helper)
-        self.unreached -= doors.keys()
+        self.kept_out -= doors.keys()
         for name in doors:
             if reached[name].outcome != probe_pod.REACHED:
                 source = self._let_in(name, doors[name])
                 chosen[name] = source or self.helper
-                self.unreached |= {name} if source is None else set()
+                if source is None and name not in declared and kube.find("NetworkPolicy", self.helper.namespace):
+                    self.kept_out.add(name)
         self.chosen |= chosen
         return [(source, [name for name in doors if chosen[name] == source]) for source in dict.fromkeys(chosen.values())]
 

@@ -78,7 +78,7 @@ def observe_limits(world: World) -> dict[str, Any]:
     Returns:
         ``containers`` (pod, container, ``memory`` and ``cpu`` of the manifest, ``memory_max`` and ``cpu_max`` of the cgroup:
         bytes and cores, None where there is none; or ``unknown``), ``hogs`` (see :func:`_hog`), ``answers`` (url, ``statuses``,
-        ``seconds`` of each), ``unreached`` (URLs that nobody got through to before any hog ran), ``limits``.
+        ``seconds`` of each), ``kept_out`` (URLs that policies may keep everybody out of who asks), ``limits``.
     """
     limits = {key: float(world.limit("M2-RES-02", key)) for key in ("tolerance", "answer")}
     return {"containers": _containers(world), **_hogs(world), "limits": limits}
@@ -137,7 +137,7 @@ def _hogs(world: World) -> dict[str, Any]:
         with probe_pod.helpers(kube, pods) as hogs:
             answers = _answers(kube, chosen, urls)
             seen = [_hog(world, name, limited[name], source) for name, source in hogs.items()]
-    return {"hogs": seen, "answers": answers, "unreached": sorted(urls[name] for name in askers.unreached)}
+    return {"hogs": seen, "answers": answers, "kept_out": sorted(urls[name] for name in askers.kept_out)}
 
 
 def _pod(name: str, resources: Mapping[str, Any], limit: workloads.Resources) -> Object:
@@ -271,9 +271,9 @@ def judge_limits(seen: Mapping[str, Any]) -> Verdict:
     for hog in seen["hogs"]:
         for more, open_questions in (_cpu_faults(hog, seen["limits"]["tolerance"]), _memory_faults(hog)):
             faults, unknown = faults + more, unknown + open_questions
-    known = [answer for answer in seen["answers"] if answer["url"] not in seen["unreached"]]
+    known = [answer for answer in seen["answers"] if answer["url"] not in seen["kept_out"]]
     faults += _answer_faults(known, seen["limits"]["answer"])
-    unknown += [f"{url} was not reached even before the hogs ran: see who calls it by routes" for url in seen["unreached"]]
+    unknown += [f"nobody got through to {url}, even before the hogs ran: name who calls it in routes" for url in seen["kept_out"]]
     unknown += [] if seen["hogs"] else ["no program of the application has limits for both CPU and memory that could be tried"]
     unknown += [] if seen["answers"] else ["no component has a Service and a health path, so no neighbour was asked"]
     judged = len(seen["containers"]) + len(seen["hogs"])

@@ -260,7 +260,7 @@ def judge_readiness_truth(seen: Mapping[str, Any]) -> Verdict:
     limits, asked = seen["limits"], seen["asked"]
     mute = {pod for pod in asked["ready"] if not any(_statuses(asked, pod))}
     unknown = [
-        f"Pod {pod} never answered, not even with the database: see its policies, and who calls it by routes" for pod in mute
+        f"Pod {pod} never answered, not even with the database: see its log, and name who calls it in routes" for pod in mute
     ]
     for moment, status, limit in (("without the database", 503, limits["unready"]), ("with it back", 200, limits["ready"])):
         for pod, entry in asked["unready" if status == 503 else "ready"].items():

@@ -173,7 +173,7 @@ class Stand:
         """Ask each component's Service for its readiness from a pod in this namespace, until all say 200 or time is up.
 
         Returns:
-            For each: ``component``, ``url``, ``status`` (None without an answer), ``error``.
+            For each: ``component``, ``url``, ``status`` (None without an answer), ``error``, ``kept_out`` (see :class:`Askers`).
         """
         app, asked = self.world.app, {}
         for name, component in app.components.items():
@@ -184,16 +184,15 @@ class Stand:
                 asked[name] = f"{where}{component.health.ready}"
         deadline = time.monotonic() + ANSWER_SECONDS
         with asking(self.world, "seatrial-visitor", rendered=self.rendered) as askers:
+            askers.of(asked)
             while True:
                 answers = dict(zip(asked, askers.fetch(list(asked.items())), strict=True))
                 if all(answer.status == 200 for answer in answers.values()) or time.monotonic() > deadline:
                     break
-                if any(answer.status is None for answer in answers.values()) and time.monotonic() > deadline - ANSWER_SECONDS / 2:
-                    askers.of(asked)  # policies that keep a stranger out do not change
                 time.sleep(LOOK_SECONDS)
         return [
-            {"component": name, "url": answers[name].url, "status": answers[name].status, "error": answers[name].error}
-            for name in asked
+            {"component": name, "url": each.url, "status": each.status, "error": each.error, "kept_out": name in askers.kept_out}
+            for name, each in answers.items()
         ]
 
     @contextmanager

@@ -209,8 +209,9 @@ def _cycle_faults(cycle: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
             return [], [told]
         mend = "Let every name come from the release's, and nothing be there only once"
         faults.append(Fault(release, f"{cycle['step']}: {cycle['error']}", "install, verification and uninstall", mend))
+    kept_out = [answer["url"] for answer in cycle["answers"] if answer["kept_out"] and answer["status"] is None]
     for answer in cycle["answers"]:
-        if answer["status"] != 200:
+        if answer["status"] != 200 and answer["url"] not in kept_out:
             said = f"status {answer['status']}" if answer["status"] else answer["error"] or "no answer"
             faults.append(Fault(release, f"GET {answer['url']}: {said}", "status 200", "See the log of its pods"))
     if cycle["why_not"]:
@@ -224,6 +225,7 @@ def _cycle_faults(cycle: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
     mend = "Let the chart own it, or say in its notes that it stays"
     faults += [Fault(release, f"{item} is left after the uninstall", "nothing of the release", mend) for item in cycle["left"]]
     unknown = [] if cycle["answers"] or faults else [f"{release}: no component with a health path has a Service to be asked"]
+    unknown += [f"{release}: nobody got through to {url}: name who calls it in routes" for url in kept_out]
     return faults, unknown
 
 

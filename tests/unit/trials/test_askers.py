@@ -35,7 +35,9 @@ class Cluster:
         routes = [SimpleNamespace(source=source, target="store") for source in callers]
         app = SimpleNamespace(routes=routes, namespace="shop", ingress=SimpleNamespace() if ingress else None)
         cluster = SimpleNamespace(provider="minikube", ingress_namespace="edge")
-        self.world: Any = SimpleNamespace(kube=None, app=app, cluster=cluster)
+        kube = SimpleNamespace(find=lambda kind, namespace: self.policies)
+        self.policies = ["deny"]
+        self.world: Any = SimpleNamespace(kube=kube, app=app, cluster=cluster)
 
     def _reach(self, kube: Any, source: Source, doors: list[tuple[str, int]]) -> list[Reach]:
         ways = [(source.pod, host) in self.ways for host, _ in doors]
@@ -54,7 +56,7 @@ class Cluster:
 
 
 @pytest.mark.parametrize(
-    ("ways", "callers", "asks", "unreached"),
+    ("ways", "callers", "asks", "kept_out"),
     [
         ({("helper", "store"), ("worker", "store"), ("helper", "web")}, ["worker"], {"helper": ["store", "web"]}, set()),
         ({("worker", "store"), ("helper", "web")}, ["job", "worker"], {"worker": ["store"], "helper": ["web"]}, set()),
@@ -72,14 +74,14 @@ def test_whom_policies_let_in_asks(
     ways: set[tuple[str, str]],
     callers: list[str],
     asks: dict[str, list[str]],
-    unreached: set[str],
+    kept_out: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The helper where it gets through; else whoever a declared route lets in and does, but no Job, which has no pod."""
     cluster = Cluster(monkeypatch, ways, *callers)
     with askers.asking(cluster.world, "helper") as found:
         assert {source.pod: names for source, names in found.of(URLS)} == asks
-        assert found.unreached == unreached
+        assert found.kept_out == kept_out
         asked = found.fetch([("store", "http://store:80/a"), ("web", "http://web:81/b"), ("store", "http://store:80/c")])
         by = {name: source for source, names in asks.items() for name in names}
         assert [(answer.url, answer.body) for answer in asked] == [
@@ -91,19 +93,29 @@ def test_whom_policies_let_in_asks(
     assert not cluster.made
 
 
-def test_what_is_reached_later_is_no_longer_unreached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_reached_later_is_no_longer_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(monkeypatch, set())
     with askers.asking(cluster.world, "helper") as found:
         found.one("store", URLS["store"])
-        assert found.unreached == {"store"}
+        assert found.kept_out == {"store"}
         cluster.ways.add(("helper", "store"))
-        assert (found.one("store", URLS["store"]).pod, found.unreached) == ("helper", set())
+        assert (found.one("store", URLS["store"]).pod, found.kept_out) == ("helper", set())
+
+
+@pytest.mark.parametrize(("declared", "policies"), [(True, ["deny"]), (False, [])])
+def test_what_no_policy_explains_is_not_kept_out(monkeypatch: pytest.MonkeyPatch, declared: bool, policies: list[str]) -> None:
+    """Then it is the application that does not answer."""
+    cluster = Cluster(monkeypatch, set())
+    cluster.policies = policies
+    cluster.world.app.routes += [SimpleNamespace(source="test", target="store")] if declared else []
+    with askers.asking(cluster.world, "helper") as found:
+        assert (found.one("store", URLS["store"]).pod, found.kept_out) == ("helper", set())
 
 
 def test_without_an_edge_nobody_stands_for_its_controller(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(monkeypatch, {("helper-ingress-1", "store")}, "ingress", ingress=False)
     with askers.asking(cluster.world, "helper") as found:
-        assert (found.one("store", URLS["store"]).pod, found.unreached) == ("helper", {"store"})
+        assert (found.one("store", URLS["store"]).pod, found.kept_out) == ("helper", {"store"})
         assert cluster.made == ["helper"]
 
 

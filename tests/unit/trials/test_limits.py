@@ -134,9 +134,9 @@ def test_neighbours_answer_in_time(recorded: Recorded) -> None:
     assert "answers after 1 s, wanted < 1 s" in judge_limits(seen).reason
     seen["answers"][0]["statuses"][3] = None
     assert "status none in 1 of 8 answers" in judge_limits(seen).reason
-    verdict = judge_limits({**seen, "unreached": [seen["answers"][0]["url"]]})
+    verdict = judge_limits({**seen, "kept_out": [seen["answers"][0]["url"]]})
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "not reached even before the hogs ran" in verdict.reason
+    assert "even before the hogs ran" in verdict.reason
 
 
 def test_nothing_that_could_be_tried_is_no_pass(recorded: Recorded) -> None:

@@ -383,6 +383,7 @@ def test_services_are_asked_until_they_answer(monkeypatch: pytest.MonkeyPatch) -
     found = {"metadata": {"name": "api"}, "spec": {"ports": [{"port": 81}]}}
     monkeypatch.setattr(live, "service_of", lambda kube, app, name: found if name == "api" else None)
     monkeypatch.setattr(probe_pod, "helpers", lambda *_: nullcontext({"client": None}))
+    monkeypatch.setattr(probe_pod, "reach", lambda kube, source, doors: [probe_pod.Reach(probe_pod.REACHED, "") for _ in doors])
     monkeypatch.setattr(releases, "LOOK_SECONDS", 0.0)
     statuses = iter([None, 503, 200])
     tried: list[str] = []
@@ -394,4 +395,4 @@ def test_services_are_asked_until_they_answer(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(probe_pod, "fetch", fetch)
     (answer,) = stand.ask()
     assert tried == ["http://api.shop.svc:81/ready"] * 3
-    assert (answer["component"], answer["status"]) == ("api", 200)
+    assert (answer["component"], answer["status"], answer["kept_out"]) == ("api", 200, False)

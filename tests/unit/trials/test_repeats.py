@@ -35,8 +35,8 @@ def test_recorded_observation_passes(recorded: Recorded) -> None:
         ({"rows": {"blue": 2, "todo-app-again": 1}}, "found 1 rows that were written in release todo-app-again"),
         ({"rows": {"blue": 0, "todo-app-again": 0}}, "found no row of what was written there"),
         ({"why_not": "POST /api/auth/signup gave status 500"}, "found POST /api/auth/signup gave status 500"),
-        ({"answers": [{"component": "web", "url": "http://web", "status": 503, "error": ""}]}, "GET http://web: status 503"),
-        ({"answers": [{"component": "web", "url": "http://web", "status": None, "error": "refused"}]}, "GET http://web: refused"),
+        ({"answers": [{"component": "web", "url": "http://web", "status": 503, "error": "", "kept_out": False}]}, "GET http://web: status 503"),
+        ({"answers": [{"component": "web", "url": "http://web", "status": None, "error": "refused", "kept_out": False}]}, "GET http://web: refused"),
     ],
 )  # fmt: skip
 def test_each_fault_is_said(recorded: Recorded, change: dict[str, Any], words: str) -> None:
@@ -53,6 +53,10 @@ def test_each_fault_is_said(recorded: Recorded, change: dict[str, Any], words: s
         ({"error": "0/1 nodes are available: 1 Insufficient cpu.", "step": "install"}, "Insufficient cpu"),
         ({"error": "psql could not be run", "step": "verification", "unseen": True}, "psql could not be run"),
         ({"answers": []}, "no component with a health path has a Service"),
+        (
+            {"answers": [{"component": "web", "url": "http://web", "status": None, "error": "bad address", "kept_out": True}]},
+            "nobody got through to http://web: name who calls it in routes",
+        ),
     ],
 )
 def test_what_tells_nothing_of_the_application_is_no_fault(recorded: Recorded, change: dict[str, Any], words: str) -> None:
@@ -101,7 +105,7 @@ class Stand:
 
     def ask(self) -> list[dict[str, Any]]:
         self._do("ask")
-        return [{"component": "web", "url": "u", "status": 200, "error": ""}]
+        return [{"component": "web", "url": "u", "status": 200, "error": "", "kept_out": False}]
 
     def write(self) -> dict[str, Any]:
         self._do("write")

@@ -74,7 +74,8 @@ def observe_chat(world: World) -> dict[str, Any]:
     """Say two things in one conversation at the edge, and read it from each backend pod.
 
     Returns:
-        ``turns`` (see :func:`say`), ``read`` (pod, whether it was ``reached``, messages: role and content, error), ``limits``.
+        ``turns`` (see :func:`say`), ``read`` (pod, ``kept_out``: see :class:`Askers`, messages: role and content, error),
+        ``limits``.
     """
     user = users.sign_up(world, "chat")
     with users.at_edge(world, user) as http:
@@ -97,7 +98,7 @@ def _read_everywhere(world: World, user: User, conversation: int | None) -> list
     with asking(world, "seatrial-chat") as askers:
         for pod, url in urls.items():
             source = askers.one(name, url)
-            read.append({"pod": pod, "reached": name not in askers.unreached, **_read(kube, source, url, user)})
+            read.append({"pod": pod, "kept_out": name in askers.kept_out, **_read(kube, source, url, user)})
     return read
 
 
@@ -128,8 +129,8 @@ def judge_chat(seen: Mapping[str, Any]) -> Verdict:
     for entry in seen["read"]:
         subject = f"conversation read from Pod {entry['pod']}"
         found = [(message["role"], message["content"]) for message in entry["messages"]]
-        if not entry["reached"]:
-            unknown.append(f"Pod {entry['pod']} could not be asked: see its policies, and who calls it by routes")
+        if entry["kept_out"] and entry["error"]:
+            unknown.append(f"Pod {entry['pod']} could not be asked: name who calls it in routes")
         elif entry["error"]:
             faults.append(Fault(subject, entry["error"], f"{stored} messages", "See the pod's log"))
         elif len(found) != stored or found != wanted:

@@ -18,7 +18,7 @@ def chatting(world: Any, todo_app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def read_everywhere(world: Any, user: Any, conversation: int | None) -> list[dict[str, Any]]:
         messages = todo_app.conversations[conversation]["messages"] if conversation else []
         read = [{"role": each["role"], "content": each["content"]} for each in messages]
-        return [{"pod": pod, "reached": True, "messages": list(read), "error": ""} for pod in ("backend-1", "backend-2")]
+        return [{"pod": pod, "kept_out": False, "messages": list(read), "error": ""} for pod in ("backend-1", "backend-2")]
 
     def rows(database: Any, user: Any) -> list[list[Any]]:
         owner = int(chat.tokens.claims(user.token)["sub"])
@@ -66,9 +66,14 @@ def test_a_pod_that_knows_another_order_fails(chatting: Any) -> None:
     seen = observe_chat(chatting)
     seen["read"][1]["messages"].reverse()
     assert "read from Pod backend-2" in judge_chat(seen).reason
-    seen["read"][1] = {"pod": "backend-2", "reached": True, "messages": [], "error": "wget: server returned error: HTTP/1.1 500"}
+    seen["read"][1] = {
+        "pod": "backend-2",
+        "kept_out": False,
+        "messages": [],
+        "error": "wget: server returned error: HTTP/1.1 500",
+    }
     assert "HTTP/1.1 500" in judge_chat(seen).reason
-    seen["read"][1]["reached"] = False
+    seen["read"][1]["kept_out"] = True
     assert judge_chat(seen).outcome is Outcome.INCONCLUSIVE
     assert "Pod backend-2 could not be asked" in judge_chat(seen).reason
 
