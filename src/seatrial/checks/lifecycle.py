@@ -24,6 +24,10 @@ from seatrial.world import World
 
 CRITERION = "M1-DF-06"
 START_SECONDS = 60.0
+QUIET_SECONDS = 5.0
+"""So long without a line is taken for the end of a start that nobody can see."""
+NOT_FOUND = (126, 127)
+"""Exit codes of ``docker exec`` for a program that is not there."""
 """Until a backend listens; two cores that also build and start a cluster are slow."""
 LOOK_SECONDS = 0.25
 INITS = frozenset({"tini", "docker-init", "dumb-init", "catatonit", "s6-svscan", "init"})
@@ -62,7 +66,8 @@ class Life:
         dockerfile: what its image was built from.
         entrypoint, command: of the image, as words.
         port: that it should listen on.
-        look: what it showed once it listened; None where it never did.
+        look: what it showed once it listened; None where it never did, or nobody could see it.
+        shell: whether its image has one, without which nobody can look from inside.
         log: its last lines, where it never listened.
         stop_seconds: that ``docker stop`` took.
         code: exit code; None where it was not stopped.
@@ -79,6 +84,7 @@ class Life:
     stop_seconds: float
     code: int | None
     limit: float
+    shell: bool = True
 
 
 def observe_lives(world: World) -> list[Life]:
@@ -94,12 +100,12 @@ def _live(world: World, name: str) -> Life:
     variables = variables_of(world, name)
     options = ["--network=none", *(f"--env={key}={value}" for key, value in variables.items())]
     container = f"seatrial-life-{secrets.token_hex(4)}"
-    look, log, seconds, code = None, "", 0.0, None
+    look, log, seconds, code, shell = None, "", 0.0, None, True
     try:
         docker.start(build.reference, name=container, labels=Owner.current().labels(world.run_id), options=options)
-        look = _wait_until_it_listens(docker, container, port)
-        if look is None:
-            log = docker.logs(container, tail=5)
+        look, shell = _wait_until_it_listens(docker, container, port)
+        if look is None and (shell or not _wait_until_it_is_quiet(docker, container)):
+            shell, log = True, docker.logs(container, tail=5)
         else:
             began = time.monotonic()
             docker.stop(container, grace=int(limit))
@@ -118,6 +124,7 @@ def _live(world: World, name: str) -> Life:
         stop_seconds=seconds,
         code=code,
         limit=limit,
+        shell=shell,
     )
 
 
@@ -181,19 +188,38 @@ def _data(rendered: Rendered, kind: str, name: str, known: Secrets) -> dict[str,
     return {**data, **(raw.get("stringData") or {})}
 
 
-def _wait_until_it_listens(docker: Docker, container: str, port: int) -> Look | None:
-    """Nothing announces a listening socket: the kernel's table is looked at until it is there or the container has ended."""
+def _wait_until_it_listens(docker: Docker, container: str, port: int) -> tuple[Look | None, bool]:
+    """Nothing announces a listening socket: the kernel's table is looked at until it is there or the container has ended.
+
+    Returns:
+        What was seen, and whether there is a shell to see it by.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         asked = docker.exec(container, "/bin/sh", "-c", LOOK, check=False)
+        if asked.returncode in NOT_FOUND and "/bin/sh" in asked.output:
+            return None, False
         look = read_look(asked.stdout, port) if asked.returncode == 0 else None
-        if look is not None:
-            return look
-        state = (docker.container(container) or {}).get("State") or {}
-        if not state.get("Running"):
-            return None
+        if look is not None or not _runs(docker, container):
+            return look, True
         time.sleep(LOOK_SECONDS)
-    return None
+    return None, True
+
+
+def _wait_until_it_is_quiet(docker: Docker, container: str) -> bool:
+    """Wait until a container of which nothing else is to be seen has nothing more to say; False where it ends meanwhile."""
+    said, since, deadline = "", time.monotonic(), time.monotonic() + START_SECONDS
+    while time.monotonic() < min(deadline, since + QUIET_SECONDS):
+        time.sleep(LOOK_SECONDS)
+        if not _runs(docker, container):
+            return False
+        if (log := docker.logs(container)) != said:
+            said, since = log, time.monotonic()
+    return True
+
+
+def _runs(docker: Docker, container: str) -> bool:
+    return bool(((docker.container(container) or {}).get("State") or {}).get("Running"))
 
 
 def read_look(text: str, port: int) -> Look | None:
@@ -223,6 +249,7 @@ def _address(text: str) -> str:
 def judge_lives(seen: list[Life]) -> Verdict:
     """M1-DF-06: exec form, the server is process 1 and reachable from outside, and SIGTERM ends it in time."""
     faults: list[Fault] = []
+    unknown: list[str] = []
     for life in seen:
         subject, place = f"the container of {life.component}", Place(life.dockerfile)
         words = [*life.entrypoint, *life.command]
@@ -230,18 +257,21 @@ def judge_lives(seen: list[Life]) -> Verdict:
             faults.append(
                 Fault(subject, f"shell form: {' '.join(words[2:])[:100]}", "exec form", 'Write CMD ["program", ...]', place)
             )
-        if life.look is None:
+        if life.look is None and life.shell:
             last = " ".join(life.log.split())[-300:] or "nothing in its log"
             faults.append(Fault(subject, f"nothing listens at port {life.port}: {last}", "the server", "See its log", place))
             continue
-        faults += _look_faults(subject, life.look, life.port, place)
+        if life.look is None:
+            unknown.append(f"{subject}: nobody could see where it listens, since its image has no shell")
+        else:
+            faults += _look_faults(subject, life.look, life.port, place)
         if life.code not in (0, 143):
             found = f"exit code {life.code} after {life.stop_seconds:.1f} s"
             faults.append(Fault(f"{subject} / docker stop", found, "0 or 143 by SIGTERM", "Let process 1 handle SIGTERM", place))
         elif life.stop_seconds >= life.limit:
             found = f"{life.stop_seconds:.1f} s"
             faults.append(Fault(f"{subject} / docker stop", found, f"< {life.limit:g} s", "Shorten its graceful shutdown", place))
-    return judge(len(seen), "containers", faults, evidence=[Evidence(_told(life)) for life in seen])
+    return judge(len(seen), "containers", faults, unknown=unknown, evidence=[Evidence(_told(life)) for life in seen])
 
 
 def _look_faults(subject: str, look: Look, port: int, place: Place) -> list[Fault]:
@@ -257,7 +287,8 @@ def _look_faults(subject: str, look: Look, port: int, place: Place) -> list[Faul
 
 def _told(life: Life) -> str:
     if life.look is None:
-        return f"{life.component}: never listened"
+        blind = f"not seen inside; stopped in {life.stop_seconds:.1f} s with {life.code}"
+        return f"{life.component}: {'never listened' if life.shell else blind}"
     where = f"{', '.join(life.look.addresses)}:{life.port}"
     return (
         f"{life.component}: process 1 is {life.look.command}, at {where}; stopped in {life.stop_seconds:.1f} s with {life.code}"

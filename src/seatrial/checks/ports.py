@@ -125,7 +125,7 @@ def _mentions(world: World, part: Part, component: Component) -> Iterator[Mentio
     if part.role == "backend" and component.source is not None:
         yield from _in_code(name, world.app.path(component.source))
     yield from _in_compose(name, component, root)
-    yield from _in_chart(part, world.rendered)
+    yield from _in_chart(part, component.port, world.rendered)
 
 
 def _in_dockerfile(name: str, path: Path, args: Mapping[str, str]) -> Iterator[Mention]:
@@ -171,29 +171,36 @@ def _is_service_of(service: Mapping[str, Any], component: Component) -> bool:
     return same_context or image == component.image.repository
 
 
-def _in_chart(part: Part, rendered: Rendered) -> Iterator[Mention]:
+def _in_chart(part: Part, port: int, rendered: Rendered) -> Iterator[Mention]:
+    """What else a component opens, such as a port for metrics, is beside the one of seatrial.yaml, where that is among them."""
     for item in part.workloads:
         for container in part.main(item):
-            yield from _in_container(part.name, item, container, rendered)
+            yield from _in_container(part.name, port, item, container, rendered)
     labels = [pod_labels(item.raw) for item in part.workloads]
     services = [each for each in rendered.of_kind("Service") if any(service_matches(each.raw, one) for one in labels)]
     for service in services:
+        offered = []
         for index, entry in enumerate(service.raw["spec"].get("ports") or []):
-            if not by_tcp(entry):
-                continue
-            yield Mention(part.name, "Service", entry.get("port"), service.place(("spec", "ports", index, "port")))
-            target = entry.get("targetPort", entry.get("port"))
-            number = next((found for item in part.workloads if (found := port_number(item.raw, target))), None)
-            yield Mention(part.name, "targetPort", number, service.place(("spec", "ports", index, "targetPort")))
+            if by_tcp(entry):
+                target = entry.get("targetPort", entry.get("port"))
+                number = next((found for item in part.workloads if (found := port_number(item.raw, target))), None)
+                place = service.place(("spec", "ports", index, "port"))
+                goal = Mention(part.name, "targetPort", number, service.place(("spec", "ports", index, "targetPort")))
+                offered.append((Mention(part.name, "Service", entry.get("port"), place), goal))
+        own = [each for each in offered if each[1].number == port]
+        for mentions in own or offered:
+            yield from mentions
     yield from _in_routes(part.name, services, rendered)
     yield from _in_urls(part.name, services, rendered)
 
 
-def _in_container(name: str, item: ChartObject, container: Container, rendered: Rendered) -> Iterator[Mention]:
-    for index, port in enumerate(container_ports(container)):
-        if by_tcp(port):
-            place = item.place((*container.path, "ports", index, "containerPort"))
-            yield Mention(name, "containerPort", port.get("containerPort"), place)
+def _in_container(name: str, port: int, item: ChartObject, container: Container, rendered: Rendered) -> Iterator[Mention]:
+    opened = [
+        Mention(name, "containerPort", each.get("containerPort"), item.place((*container.path, "ports", index, "containerPort")))
+        for index, each in enumerate(container_ports(container))
+        if by_tcp(each)
+    ]
+    yield from [each for each in opened if each.number == port] or opened
     for kind, probe in probes(container).items():
         for how in ("httpGet", "tcpSocket"):
             wanted = (probe.get(how) or {}).get("port")

@@ -93,7 +93,8 @@ def _ask_health(
         urls = [asked[name][path] for name, path in each]
         found = probe_pod.ask_slow_again(kube, source, probe_pod.fetch(kube, source, [*urls, PAUSE_SECONDS, *urls]), limit)
         for index, (name, path) in enumerate(each):
-            answers.setdefault(name, {})[path] = [found[index].as_data(), found[index + len(urls)].as_data()]
+            pair = (found[index], found[index + len(urls)])
+            answers.setdefault(name, {})[path] = [{**each.as_data(), "kept_out": name in askers.kept_out} for each in pair]
     return answers
 
 
@@ -198,7 +199,13 @@ def judge_backend_service(seen: Mapping[str, Any]) -> Verdict:
             )
         faults += _port_faults(service, seen["service_ports"][name], seen["ports"][name])
         edges = [edge for edge in seen["edges"] if edge["to"] == name and seen["roles"][edge["from"]] == "frontend"]
-        if not edges:
+        if not _having(seen, "frontend"):  # then a pod of the run's asks, by the same name
+            said = seen["answers"].get(name, {}).get(seen["health"].get(name, {}).get("live"), [])[:1]
+            more, open_question = _answer_faults(f"Service {service['name']}", said, 200, seen["service_answer_limit"])
+            faults += more
+            unknown += open_question
+            evidence += [Evidence(f"from a pod of the run's: {answer['url']}", data=answer) for answer in said]
+        elif not edges:
             unknown.append(f"seatrial.yaml names no route from a frontend to {name}, so nothing was asked from a frontend pod")
         for edge in edges:
             more, open_question = edge_faults(edge, seen["service_answer_limit"])
@@ -225,16 +232,18 @@ def _answer_faults(
 ) -> tuple[list[Fault], list[str]]:
     if not answers:
         return [], [f"{subject} was not asked: seatrial.yaml names no health path"] if needed else []
-    faults = []
+    faults, unknown = [], []
     for answer in answers:
-        if answer["status"] != status:
+        if answer["status"] is None and answer.get("kept_out"):
+            unknown.append(f"{subject}: nobody got through to {answer['url']}: name who calls it in routes")
+        elif answer["status"] != status:
             said = f"status {answer['status']}" if answer["status"] else answer["error"] or "no answer"
             faults.append(Fault(subject, f"GET {answer['url']}: {said}", f"status {status}", "See the log of its pods"))
         elif limit is not None and answer["seconds"] >= limit:
             faults.append(
                 Fault(subject, f"GET {answer['url']} took {_took(answer)}", f"less than {limit:g} s", "Find what it waits for")
             )
-    return faults, []
+    return faults, unknown
 
 
 def _took(answer: Mapping[str, Any]) -> str:
@@ -257,11 +266,14 @@ def judge_health(seen: Mapping[str, Any]) -> Verdict:
             continue
         for path, pair in said.items():
             asked += len(pair)
-            if path == UNKNOWN_PATH:
-                faults += _answer_faults(f"{name} {path}", pair, 404, None)[0]
-                continue
-            broken, _ = _answer_faults(f"{name} {path}", pair, 200, seen["answer_limit"])
-            faults += broken or _freshness_faults(f"{name} {path}", pair, seen["skew_limit"])
+            known = path != UNKNOWN_PATH
+            broken, open_question = _answer_faults(
+                f"{name} {path}", pair, 200 if known else 404, seen["answer_limit"] if known else None
+            )
+            unknown += open_question
+            if known and not open_question:
+                broken = broken or _freshness_faults(f"{name} {path}", pair, seen["skew_limit"])
+            faults += broken
     slowest = max(
         (answer["seconds"] for said in seen["answers"].values() for pair in said.values() for answer in pair), default=0
     )

@@ -24,12 +24,16 @@ from seatrial.world import World
 
 
 def helper_labels(world: World, rendered: Rendered | None = None) -> dict[str, str]:
-    """Labels of the chart's own test pod, to which its policies open the way; else the release's with component ``test``.
+    """Labels of the chart's own test pod, to which its policies open the way; else the release's with component ``test``. None at
+    all where there are no policies: a Service or a budget may select what bears such labels.
 
     Args:
         rendered: another rendering than the run's.
     """
-    for item in (rendered or world.rendered).of_kind("Pod"):
+    known = rendered or world.rendered
+    if not known.of_kind("NetworkPolicy"):
+        return {}
+    for item in known.of_kind("Pod"):
         if "test" in item.hooks:
             return dict(item.labels)
     return {**world.app.labels(), COMPONENT: "test"}
@@ -127,7 +131,7 @@ def asking(world: World, name: str, rendered: Rendered | None = None) -> Iterato
         name: of the pod.
         rendered: the application's objects, where they are others than the run's.
     """
-    pod = probe_pod.helper_pod(name, helper_labels(world, rendered))
+    pod = probe_pod.helper_pod(name, helper_labels(world, rendered), never_ready=True)
     with ExitStack() as stack:
         made = stack.enter_context(probe_pod.helpers(world.kube, {"client": (world.app.namespace, pod)}))
         yield Askers(world, made["client"], _stack=stack)

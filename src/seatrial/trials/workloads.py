@@ -269,7 +269,7 @@ def root_copy(pod: Mapping[str, Any]) -> Object:
             spec[key] = [
                 {**entry, "securityContext": {**(entry.get("securityContext") or {}), "runAsUser": 0}} for entry in spec[key]
             ]
-    name = f"{pod['metadata']['name'][:50].rstrip('-')}-root"
+    name = f"{live.HELPER_NAME}{pod['metadata']['name'][:45].rstrip('-')}-root"
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {live.HELPER: "true"}}, "spec": spec}
 
 

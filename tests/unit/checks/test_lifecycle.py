@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from seatrial.checks import lifecycle
 from seatrial.checks.found import parts
 from seatrial.checks.lifecycle import Life, Look, judge_lives, made_up, read_look, variables_in
 from seatrial.verdict import Outcome
@@ -62,6 +66,42 @@ def test_an_init_in_front_of_the_server_passes():
 def test_what_is_not_safe_is_named(change, says):
     verdict = judge_lives([replace(LIFE, **change)])
     assert verdict.outcome is Outcome.FAILED and says in verdict.reason
+
+
+def test_an_image_without_a_shell_is_stopped_and_not_looked_into():
+    """Where it listens is unknown; that it outlives SIGTERM is seen from outside."""
+    blind = replace(LIFE, look=None, shell=False)
+    verdict = judge_lives([blind])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "its image has no shell" in verdict.reason
+    assert "exit code 137" in judge_lives([replace(blind, code=137)]).reason
+
+
+class Engine:
+    """A container without a shell that says something at first, and may end."""
+
+    def __init__(self, ends: bool) -> None:
+        self.ends, self.looks = ends, 0
+
+    def exec(self, *words: str, check: bool) -> SimpleNamespace:
+        return SimpleNamespace(returncode=127, stdout="", output='exec: "/bin/sh": stat /bin/sh: no such file or directory')
+
+    def logs(self, container: str, **how: int) -> str:
+        self.looks += 1
+        return "starting" * min(self.looks, 3)
+
+    def container(self, name: str) -> dict[str, Any]:
+        return {"State": {"Running": not (self.ends and self.looks > 1)}}
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_cannot_be_looked_into_is_waited_for_by_its_log(monkeypatch: pytest.MonkeyPatch, ends: bool):
+    engine: Any = Engine(ends)
+    clock = itertools.count()
+    monkeypatch.setattr(lifecycle, "time", SimpleNamespace(monotonic=lambda: float(next(clock)), sleep=lambda _: None))
+    assert lifecycle._wait_until_it_listens(engine, "c", 80) == (None, False)
+    assert lifecycle._wait_until_it_is_quiet(engine, "c") is not ends
+    assert engine.looks == 2 if ends else engine.looks > 3
 
 
 def test_no_backend_is_a_failure():

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seatrial.chart.values import Leaf
-from seatrial.checks.overrides import Overrides, Search, changes, judge_overrides
+from seatrial.checks.overrides import Overrides, Search, _invalid, all_versions, changes, judge_overrides
 from seatrial.checks.rendering import merged, nested
 from seatrial.verdict import Outcome
 
@@ -161,3 +161,12 @@ def test_what_kubernetes_refuses_after_a_change_fails():
 
 def test_a_chart_without_values_is_no_pass():
     assert judge_overrides(replace(SEEN, lines={}, seen={})).outcome is Outcome.FAILED
+
+
+def test_custom_resources_have_no_schema_of_kubernetes_own(tmp_path: Path) -> None:
+    """Held against their definition elsewhere; the others of the document are looked at all the same."""
+    custom = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {}\n---\n"
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: no}]}\n"
+    source = "---\n# Source: shop/templates/a.yaml\n"
+    (found,) = _invalid(source + custom + "# Source: shop/templates/b.yaml\n" + service, tmp_path, all_versions()[-1])
+    assert found.startswith("Service s: ")

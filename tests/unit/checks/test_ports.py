@@ -92,7 +92,7 @@ def test_ports_of_a_chart(app, render, healthy):
     )
     rendered = render(healthy + config)
     frontend, backend = parts(app, rendered, "frontend", "backend")
-    found = numbers(_in_chart(backend, rendered))
+    found = numbers(_in_chart(backend, 8001, rendered))
     wanted = [
         ("containerPort", 8001),
         *[("probe", 8001)] * 3,
@@ -102,14 +102,19 @@ def test_ports_of_a_chart(app, render, healthy):
         ("Service", 8005),
     ]
     assert found == wanted
-    assert ("Ingress", 80) in numbers(_in_chart(frontend, rendered))
+    assert ("Ingress", 80) in numbers(_in_chart(frontend, 3000, rendered))
     for port in ("ports: [{name: http, containerPort: 8001}]", "ports: [{name: http, port: 8001, targetPort: http}]"):
         by_udp = port.replace("]", ", {name: heard, protocol: UDP, port: 5514, containerPort: 5514}]")
         both = render(healthy + config, port, by_udp)
-        assert numbers(_in_chart(parts(app, both, "backend")[0], both)) == wanted, "what is opened by UDP is beside it"
+        assert numbers(_in_chart(parts(app, both, "backend")[0], 8001, both)) == wanted, "what is opened by UDP is beside it"
+    more = port.replace("]", ", {name: metrics, port: 9797, targetPort: 9797}]")
+    both = render(healthy + config, port, more)
+    assert numbers(_in_chart(parts(app, both, "backend")[0], 8001, both)) == wanted, "a port for metrics is beside it"
+    other = numbers(_in_chart(parts(app, both, "backend")[0], 8009, both))
+    assert {("Service", 9797), ("targetPort", 9797), ("targetPort", 8001)} <= set(other), "none of them is the declared one"
 
 
 def test_a_route_to_a_port_that_the_service_lacks_leads_nowhere(app, render, healthy):
     rendered = render(healthy, "port: {number: 8001}", "port: {number: 8000}")
     backend = parts(app, rendered, "backend")[0]
-    assert ("Ingress", None) in numbers(_in_chart(backend, rendered))
+    assert ("Ingress", None) in numbers(_in_chart(backend, 8001, rendered))

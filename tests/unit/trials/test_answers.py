@@ -68,6 +68,24 @@ def test_probe_that_failed_is_unknown_and_a_denied_one_is_a_fault(recorded: Reco
     assert judge_backend_service(seen).outcome is Outcome.FAILED
 
 
+def test_without_a_frontend_a_pod_of_the_runs_asks(recorded: Recorded) -> None:
+    seen = recorded("answers")
+    seen["roles"]["frontend"] = "other"
+    assert judge_backend_service(seen).outcome is Outcome.PASSED
+    seen["answers"]["backend"][seen["health"]["backend"]["live"]][0].update(status=None, error="refused")
+    assert "refused" in judge_backend_service(seen).reason
+
+
+def test_who_is_kept_out_knows_nothing(recorded: Recorded) -> None:
+    """The policies let nobody in who asks: that is no answer of the application's."""
+    seen = recorded("answers")
+    for answer in seen["answers"]["backend"]["/ready"]:
+        answer.update(status=None, error="bad address", kept_out=True)
+    verdict = judge_health(seen)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "nobody got through to" in verdict.reason
+
+
 def test_slow_answer_by_name_fails(recorded: Recorded) -> None:
     seen = recorded("answers")
     edge_to_backend(seen)["answer"]["seconds"] = 1.2

@@ -136,3 +136,16 @@ def test_only_a_declared_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     with askers.asking(cluster.world, "helper") as found:
         assert {source.pod: names for source, names in found.of(URLS)} == {"worker": ["store"], "helper": ["web"]}
     assert looks == ["helper", "helper", "helper", "worker"]
+
+
+def test_without_policies_nobody_bears_the_test_pods_labels() -> None:
+    """A Service or a budget may select what bears them, as in charts whose test pods have the application's labels."""
+    test = SimpleNamespace(hooks={"test"}, labels={"app": "shop"})
+    kinds: dict[str, list[Any]] = {"Pod": [test], "NetworkPolicy": []}
+    rendered: Any = SimpleNamespace(of_kind=lambda kind: kinds[kind])
+    world: Any = SimpleNamespace(rendered=rendered, app=SimpleNamespace(labels=lambda: {"instance": "shop"}))
+    assert askers.helper_labels(world) == {}
+    kinds["NetworkPolicy"] = [SimpleNamespace()]
+    assert askers.helper_labels(world) == {"app": "shop"}
+    kinds["Pod"] = []
+    assert askers.helper_labels(world) == {"instance": "shop", "app.kubernetes.io/component": "test"}

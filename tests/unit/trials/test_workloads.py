@@ -6,6 +6,7 @@ import pytest
 
 from seatrial.tools.kube import ApiError, Kube, Object, UnknownKind
 from seatrial.trials import live
+from seatrial.trials.install import of_helper
 from seatrial.trials.workloads import (
     _user,
     is_for_its_user,
@@ -241,6 +242,7 @@ def test_the_root_copy_is_nobodys_pod() -> None:
     copy = root_copy({"metadata": {"name": "a" * 80, "labels": {"app": "x"}}, "spec": {**spec, "ephemeralContainers": [{}]}})
     assert "app" not in copy["metadata"]["labels"]
     assert len(copy["metadata"]["name"]) <= 63
+    assert of_helper("shop", {"involvedObject": copy["metadata"]}), "what it warns of is not the release's"
     assert copy["spec"]["securityContext"] == {"runAsUser": 0, "fsGroup": 5}
     assert copy["spec"]["containers"][0]["securityContext"]["runAsUser"] == 0
     assert not {"nodeName", "ephemeralContainers"} & set(copy["spec"])
