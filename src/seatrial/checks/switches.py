@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from seatrial.world import World
 AT_ONCE = 2
 """Renderings at the same time: each takes a tenth of a second of one core."""
 Switch = tuple[str, ...]
+Origin = tuple[str, Path]
+"""Kind of an object, and the template that it comes from."""
 Setting = Mapping[Switch, bool]
 
 
@@ -98,12 +101,14 @@ class Switches:
         differences: one for each switch.
         combinations: settings in which each pair of switches stands in all four ways -> why it does not render, empty if it does.
         replicas: subject and place of each workload that names replicas although an autoscaler sets them, in any rendering.
+        unsteady: see :func:`unsteady`.
     """
 
     chart: Path
     differences: tuple[Difference, ...]
     combinations: tuple[tuple[Setting, str], ...]
     replicas: tuple[tuple[str, Place], ...]
+    unsteady: frozenset[Origin] = frozenset()
 
 
 def observe_switches(world: World) -> Switches:
@@ -115,13 +120,13 @@ def observe_switches(world: World) -> Switches:
     pairs = pairwise(list(switches))
     given = secrets_only(world)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(lambda setting: _try(world, given, setting), [{}, *turned, *pairs]))
-    default, combined = results[0], results[1 + len(turned) :]
+        again, default, *results = pool.map(lambda setting: _try(world, given, setting), [{}, {}, *turned, *pairs])
+    combined = results[len(turned) :]
     differences = tuple(
         Difference(switch, *((other, default) if value else (default, other)))
-        for (switch, value), other in zip(switches.items(), results[1:], strict=False)
+        for (switch, value), other in zip(switches.items(), results, strict=False)
     )
-    fixed = {found for result in results if isinstance(result, Rendered) for found in fixed_replicas(result)}
+    fixed = {found for result in (default, *results) if isinstance(result, Rendered) for found in fixed_replicas(result)}
     return Switches(
         chart=chart,
         differences=differences,
@@ -129,7 +134,21 @@ def observe_switches(world: World) -> Switches:
             (setting, result if isinstance(result, str) else "") for setting, result in zip(pairs, combined, strict=True)
         ),
         replicas=tuple(sorted(fixed, key=str)),
+        unsteady=unsteady(default, again),
     )
+
+
+def unsteady(first: Rendered | str, again: Rendered | str) -> frozenset[Origin]:
+    """Where what differs between two renderings of the same values comes from: no switch did that, and M3-RENDER-02 names it."""
+    if isinstance(first, str) or isinstance(again, str):
+        return frozenset()
+    both = (_by_key(first), _by_key(again))
+    steady = {key for key in both[0].keys() & both[1].keys() if both[0][key].raw == both[1][key].raw}
+    return frozenset(_origin(item) for each in both for key, item in each.items() if key not in steady)
+
+
+def _origin(item: ChartObject) -> Origin:
+    return (item.kind, item.place().path)
 
 
 def _try(world: World, given: Mapping[str, Any], setting: Setting) -> Rendered | str:
@@ -191,7 +210,7 @@ def judge_switches(seen: Switches) -> Verdict:
     ]
     told = []
     for difference in seen.differences:
-        found, summary = _difference_faults(difference, seen.chart)
+        found, summary = _difference_faults(difference, seen.chart, seen.unsteady)
         faults += found
         told.append(Evidence(f"{_name(difference.switch)}: {summary}"))
     for setting, trouble in seen.combinations:
@@ -204,7 +223,7 @@ def judge_switches(seen: Switches) -> Verdict:
     return judge(2 * len(seen.differences) + len(seen.combinations), "renderings", faults, evidence=told)
 
 
-def _difference_faults(difference: Difference, chart: Path) -> tuple[list[Fault], str]:
+def _difference_faults(difference: Difference, chart: Path, unsteady: Collection[Origin] = ()) -> tuple[list[Fault], str]:
     name, place = _name(difference.switch), Place(chart / "values.yaml")
     troubles = [(state, result) for state, result in (("off", difference.off), ("on", difference.on)) if isinstance(result, str)]
     if troubles:
@@ -212,9 +231,11 @@ def _difference_faults(difference: Difference, chart: Path) -> tuple[list[Fault]
             Fault(f"{name} {state}", text, "a rendering", "Mend the template", place) for state, text in troubles
         ], "does not render"
     assert isinstance(difference.off, Rendered) and isinstance(difference.on, Rendered)
-    off, on = _by_key(difference.off), _by_key(difference.on)
+    off, on = _by_key(difference.off, unsteady), _by_key(difference.on, unsteady)
     moved = [on.get(key) or off[key] for key in sorted(off.keys() ^ on.keys())]
-    changed = [on[key] for key in sorted(off.keys() & on.keys()) if off[key].raw != on[key].raw]
+    changed = [
+        on[key] for key in sorted(off.keys() & on.keys()) if off[key].raw != on[key].raw and _origin(on[key]) not in unsteady
+    ]
     rule = _rule(difference.switch)
     faults = [
         Fault(f"{name} off and on", f"{item.subject} comes and goes", f"only what belongs to {name}", "Move it out", item.place())
@@ -248,8 +269,16 @@ def _may_come(item: ChartObject, rule: Belongs, difference: Difference) -> bool:
     return rule.component and any(part.lower() in (item.component.lower(), item.kind.lower()) for part in difference.switch[:-1])
 
 
-def _by_key(rendered: Rendered) -> dict[tuple[str, str], ChartObject]:
-    return {(item.kind, item.name): item for item in rendered.objects}
+def _by_key(rendered: Rendered, unsteady: Collection[Origin] = ()) -> dict[tuple[str, str], ChartObject]:
+    """Objects by kind and name or, where that may be another one each time, by kind, file and number."""
+    found, seen = {}, Counter[Origin]()
+    for item in rendered.objects:
+        origin, name = _origin(item), item.name
+        if origin in unsteady:
+            seen[origin] += 1
+            name = f"{origin[1]} {seen[origin]}"
+        found[item.kind, name] = item
+    return found
 
 
 def _name(switch: Switch) -> str:

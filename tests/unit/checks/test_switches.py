@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from seatrial.checks.switches import Difference, Switches, fixed_replicas, judge_switches, pairwise
+from seatrial.checks.switches import Difference, Switches, fixed_replicas, judge_switches, pairwise, unsteady
 from seatrial.errors import Place
 from seatrial.verdict import Outcome
 
 HPA = "---\n# Source: shop/templates/frontend.yaml\napiVersion: autoscaling/v2"
 
 
-def switches(*differences: Difference, combinations=(), replicas=()) -> Switches:
-    return Switches(Path("chart"), differences, tuple(combinations), tuple(replicas))
+def switches(*differences: Difference, combinations=(), replicas=(), unsteady=frozenset()) -> Switches:
+    return Switches(Path("chart"), differences, tuple(combinations), tuple(replicas), unsteady)
 
 
 def without(text: str, kind: str, name: str) -> str:
@@ -62,6 +63,20 @@ def test_a_switch_that_changes_another_object_fails(render, healthy):
     off = render(without(healthy, "Ingress", "shop"), "image: shop-frontend:1.0", "image: shop-frontend:2.0")
     verdict = judge_switches(switches(Difference(("ingress", "enabled"), off, render(healthy))))
     assert "Deployment shop-frontend changes" in verdict.reason
+
+
+def test_what_each_rendering_draws_anew_is_no_switchs_work(render, healthy):
+    """The name of a test pod, which charts like to draw: told by M3-RENDER-02, and here the pod is known by where it comes from."""
+    first, again, off, on = (render(healthy.replace("name: shop-test\n", f"name: shop-test-{word}\n")) for word in "abcd")
+    drawn = unsteady(first, again)
+    assert [kind for kind, _ in drawn] == ["Pod"]
+    assert unsteady(first, first) == unsteady(first, "nil pointer") == frozenset()
+    difference = Difference(("ingress", "enabled"), render(without(healthy, "Ingress", "shop")), on)
+    assert judge_switches(switches(replace(difference, off=off), unsteady=drawn)).reason.count("render the same") == 1
+    gone = render(without(without(healthy, "Pod", "shop-test"), "Ingress", "shop"))
+    assert "Pod shop-test-d comes and goes" in judge_switches(switches(replace(difference, off=gone), unsteady=drawn)).reason
+    text = without(healthy, "Ingress", "shop").replace("name: shop-test\n", "name: shop-test-e\n")
+    assert judge_switches(switches(replace(difference, off=render(text)), unsteady=drawn)).outcome is Outcome.PASSED
 
 
 def test_a_dead_switch_fails(render, healthy):
