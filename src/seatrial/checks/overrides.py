@@ -329,7 +329,8 @@ def judge_overrides(seen: Overrides) -> Verdict:
         if key not in seen.lines or key in seen.seen:
             found = "a change of it shows" if key in seen.seen else "values.yaml has no such key"
             faults.append(Fault(f"chart.silent / {key}", found, "a value whose change shows nowhere", "Take it off the list"))
-    faults += [Fault("a changed value", text, "an object that Kubernetes takes", "Mend the template") for text in seen.invalid]
+    mend = "Mend the template, or show a value that fits in chart.examples of seatrial.yaml"
+    faults += [Fault("a changed value", text, "an object that Kubernetes takes", mend) for text in seen.invalid]
     told = [Evidence(f"{len(seen.seen)} of {len(seen.lines)} values show, by {seen.renderings} renderings: {share:.0f} %")]
     told += [Evidence(f"{key} shows beside {how} only") for key, how in seen.seen.items() if how]
     told += [Evidence(f"{key} shows nowhere: {why}") for key, why in seen.listed.items()]

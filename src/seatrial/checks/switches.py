@@ -75,7 +75,8 @@ OWNERSHIP = (
     ),
     Belongs(re.compile(r"backup"), frozenset({"NetworkPolicy"}), component=True),
 )
-"""The first pattern that fits a switch says what belongs to it; a switch that fits none may touch what its path names."""
+"""The first pattern that fits a switch says what belongs to it. One that fits none is for something unknown: it may change anything,
+and add and remove what its path names."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ def _difference_faults(difference: Difference, chart: Path, unsteady: Collection
     faults += [
         Fault(f"{name} off and on", f"{item.subject} changes", f"only what belongs to {name}", "Move it out", item.place())
         for item in changed
-        if item.kind not in rule.changes and not _may_come(item, rule, difference)
+        if rule in OWNERSHIP and item.kind not in rule.changes and not _may_come(item, rule, difference)
     ]
     if not moved and not changed:
         faults.append(
@@ -266,7 +267,8 @@ def _may_come(item: ChartObject, rule: Belongs, difference: Difference) -> bool:
         return True
     if rule.hooks and (item.hooks or item.component in difference.switch or item.component.rstrip("s") == "test"):
         return True
-    return rule.component and any(part.lower() in (item.component.lower(), item.kind.lower()) for part in difference.switch[:-1])
+    called = {item.component.lower(), item.kind.lower(), *item.name.lower().split("-")}
+    return rule.component and any(part.lower() in called for part in difference.switch[:-1])
 
 
 def _by_key(rendered: Rendered, unsteady: Collection[Origin] = ()) -> dict[tuple[str, str], ChartObject]:

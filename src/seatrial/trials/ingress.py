@@ -203,8 +203,8 @@ def observe_page(world: World) -> dict[str, Any]:
     """The page by its host name, a host that nobody serves, and the page at the node's own address where that is routable.
 
     Returns:
-        ``page`` and ``strange`` (status, type, seconds, html, error), ``node`` (the same, None where the node is not routable),
-        ``address`` (of the node), ``limit``.
+        ``page`` and ``strange`` (status, type, seconds, html, error), ``html`` (whether a frontend answers), ``node`` (as the
+        page, None where the node is not routable), ``address`` (of the node), ``limit``.
     """
     app, cluster = world.app, world.cluster
     assert app.ingress is not None, "applies_when: ingress"
@@ -215,6 +215,7 @@ def observe_page(world: World) -> dict[str, Any]:
     return {
         "host": app.ingress.host,
         "page": _get(f"http://{cluster.edge.http}{path}", app.ingress.host),
+        "html": any(app.components[name].role == "frontend" for name in app.ingress.routes.values()),
         "strange": _get(f"http://{cluster.edge.http}{path}", STRANGE_HOST),
         "node": _get(f"http://{address}:{port}{path}", app.ingress.host, timeout=5) if address and port else None,
         "address": f"{address}:{port}" if address and port else "",
@@ -261,26 +262,26 @@ def _controller_ports(world: World) -> list[int]:
 
 def judge_page(seen: Mapping[str, Any]) -> Verdict:
     """M4-ING-02: HTML with 200 in time by the host name, 404 for another one, and the same at a routable node address."""
-    faults = _page_faults(seen["host"], seen["page"], seen["limit"])
+    faults = _page_faults(seen["host"], seen["page"], seen)
     if seen["strange"]["status"] != 404:
         found = seen["strange"]["error"] or f"status {seen['strange']['status']}"
         faults.append(Fault("an unknown host", found, "404", "Give the rule a host, and no default backend"))
     node, judged = seen["node"], 2
     if node is not None and not node["error"]:
         judged += 1
-        faults += _page_faults(seen["address"], node, seen["limit"])
+        faults += _page_faults(seen["address"], node, seen)
     where = f"{seen['address']}: {node['status'] or node['error']}" if node else "the node's address is not known"
     return judge(judged, "requests", faults, evidence=[Evidence(f"{seen['host']}: {seen['page']}"), Evidence(f"node: {where}")])
 
 
-def _page_faults(subject: str, page: Mapping[str, Any], limit: float) -> list[Fault]:
+def _page_faults(subject: str, page: Mapping[str, Any], seen: Mapping[str, Any]) -> list[Fault]:
     if page["status"] != 200:
         found = page["error"] or f"status {page['status']}"
         return [Fault(subject, found, "status 200", "Check host, path and Service of the Ingress")]
-    if not page["type"].startswith("text/html") or not page["html"]:
+    if seen["html"] and not (page["type"].startswith("text/html") and page["html"]):
         return [Fault(subject, f"content type {page['type']}", "the application's HTML", "Check the Ingress's path")]
-    if page["seconds"] >= limit:
-        return [Fault(subject, f"{page['seconds']} s", f"less than {limit:g} s", "Find what the page waits for")]
+    if page["seconds"] >= seen["limit"]:
+        return [Fault(subject, f"{page['seconds']} s", f"less than {seen['limit']:g} s", "Find what the page waits for")]
     return []
 
 

@@ -79,6 +79,15 @@ def test_what_each_rendering_draws_anew_is_no_switchs_work(render, healthy):
     assert judge_switches(switches(replace(difference, off=render(text)), unsteady=drawn)).outcome is Outcome.PASSED
 
 
+def test_a_switch_of_unknown_purpose_may_change_anything_and_add_what_it_names(render, healthy):
+    off = render(healthy, "spec:\n  revision", "spec:\n  replicas: 2\n  revision")
+    assert judge_switches(switches(Difference(("http2", "enabled"), off, render(healthy)))).outcome is Outcome.PASSED
+    queue = "---\n# Source: shop/templates/queue.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop-{name}\n"
+    for name, outcome in (("queue", Outcome.PASSED), ("other", Outcome.FAILED)):
+        difference = Difference(("queue", "enabled"), render(healthy), render(healthy + queue.format(name=name)))
+        assert judge_switches(switches(difference)).outcome is outcome
+
+
 def test_a_dead_switch_fails(render, healthy):
     verdict = judge_switches(switches(Difference(("ingress", "enabled"), render(healthy), render(healthy))))
     assert "render the same" in verdict.reason

@@ -99,6 +99,13 @@ def test_a_node_that_cannot_be_reached_is_left_out(recorded: Recorded) -> None:
     assert (judge_page(seen).outcome, judge_page(seen).judged) == (Outcome.PASSED, 2)
 
 
+def test_an_application_without_pages_answers_as_it_likes(recorded: Recorded) -> None:
+    seen = recorded("ing2")
+    seen["page"].update(type="application/json", html=False)
+    assert "wanted the application's HTML" in judge_page(seen).reason
+    assert judge_page({**seen, "html": False, "node": None}).outcome is Outcome.PASSED
+
+
 def test_the_frontend_answering_for_the_backend_fails(recorded: Recorded) -> None:
     seen = recorded("ing3")
     seen["identity"][0]["data"]["service"] = "frontend"
