@@ -75,8 +75,10 @@ OWNERSHIP = (
     ),
     Belongs(re.compile(r"backup"), frozenset({"NetworkPolicy"}), component=True),
 )
-"""The first pattern that fits a switch says what belongs to it. One that fits none is for something unknown: it may change anything,
-and add and remove what its path names."""
+"""The first pattern that fits a switch says what belongs to it.
+
+What a switch that fits none is for is not known: it may change anything, and add and remove what its path names.
+"""
 
 
 @dataclass(frozen=True)
