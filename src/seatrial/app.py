@@ -85,7 +85,7 @@ class Component(_Model):
 
     Attributes:
         role: what it is to the criteria.
-        labels: that its workload, pods and Service bear and no other component's do; by default ``chart.labels`` and
+        labels: that its pods bear and no other component's do; by default ``chart.labels`` and
             ``app.kubernetes.io/component`` with its own name.
         image: what it runs.
         port: container port.

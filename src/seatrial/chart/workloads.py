@@ -7,12 +7,13 @@ changes nothing. Sources: the Kubernetes API reference of ``core/v1`` and ``apps
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 Object = Mapping[str, Any]
+AnyObject = TypeVar("AnyObject", bound=Object)
 KeyPath = tuple[str | int, ...]
 
 _TEMPLATES: Mapping[str, KeyPath] = {
@@ -163,6 +164,17 @@ def annotations_of(item: Object) -> dict[str, str]:
 def labels_of(item: Object) -> dict[str, str]:
     """Labels of an object."""
     return _dict(_get(item, "metadata", "labels"))
+
+
+def found_by(labels: Mapping[str, str], items: Iterable[AnyObject]) -> list[AnyObject]:
+    """Workloads whose pods bear some labels; where none's do, those that bear them themselves.
+
+    Charts often put one set of labels on all that they render; what sets a component apart is on its pods, since Services select
+    them by it.
+    """
+    given = list(items)
+    by_pods = [item for item in given if labels.items() <= pod_labels(item).items()]
+    return by_pods or [item for item in given if labels.items() <= labels_of(item).items()]
 
 
 # what pods refer to

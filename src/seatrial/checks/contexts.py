@@ -111,7 +111,7 @@ def sent_files(docker: Docker, context: Path, ignore: Path | None) -> dict[str, 
                 return {}
             raise
         with tarfile.open(archive) as opened:
-            return {member.name.lstrip("./"): member.size for member in opened if not member.isdir()}
+            return {member.name.removeprefix("./"): member.size for member in opened if not member.isdir()}
 
 
 def files_of(folder: Path) -> list[str]:

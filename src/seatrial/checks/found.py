@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seatrial.app import App, Role
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.render import Rendered
-from seatrial.chart.workloads import WORKLOAD_KINDS, Container, containers
+from seatrial.chart.workloads import WORKLOAD_KINDS, Container, containers, found_by
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ def parts(app: App, rendered: Rendered, *roles: Role) -> list[Part]:
 
 
 def workloads_of(rendered: Rendered, labels: Mapping[str, str], repository: str) -> tuple[ChartObject, ...]:
-    """Workloads that bear a component's labels, or, in a chart without such labels, run its image."""
+    """Workloads of a component by its labels, or, in a chart without such labels, those that run its image."""
     workloads = [item for item in rendered.installed if item.kind in WORKLOAD_KINDS]
-    labelled = tuple(item for item in workloads if labels.items() <= item.labels.items())
-    return labelled or tuple(
+    labelled = found_by(labels, [item.raw for item in workloads])
+    return tuple(item for item in workloads if item.raw in labelled) or tuple(
         item for item in workloads if any(is_image(each, repository) for each in containers(item.raw) if not each.init)
     )
 

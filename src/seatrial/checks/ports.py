@@ -298,7 +298,10 @@ def judge_ports(seen: Ports) -> Verdict:
             Fault("the application's files", f"port {seen.stray} in {line[:100]!r}", f"{seen.backend} only", mend, place)
         )
     told = [
-        Evidence(f"{len(seen.mentions)} places name ports of {', '.join(seen.roles)}; {seen.scanned} files read for {seen.stray}")
+        Evidence(
+            f"{len(seen.mentions)} places name ports of {', '.join(seen.roles)}"
+            + (f"; {seen.scanned} files read for {seen.stray}" if seen.stray is not None else "")
+        )
     ]
     return judge(len(seen.mentions), "places that name a port", faults, evidence=told)
 

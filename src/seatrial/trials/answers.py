@@ -326,7 +326,7 @@ def _having(seen: Mapping[str, Any], role: str) -> list[str]:
 
 
 def _no_service(name: str) -> Fault:
-    return Fault(f"component {name}", "no Service", "a Service", "Label it app.kubernetes.io/component")
+    return Fault(f"component {name}", "no Service", "a Service", "Let one select its pods")
 
 
 # M2-SVC-03

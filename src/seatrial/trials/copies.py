@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from seatrial.world import World
 
 KEPT = ("securityContext", "volumes", "serviceAccountName", "imagePullSecrets")
 """What a container needs of its pod."""
+CLAIM = "persistentVolumeClaim"
 PROBE_GRACE = "terminationGracePeriodSeconds"
 """Of a pod, and of a liveness or startup probe that has one of its own; a readiness probe must not have it."""
 SMALL = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}}
@@ -39,14 +40,24 @@ def container_of(world: World, component: str) -> tuple[Mapping[str, Any], Mappi
         ClusterError: the component has no workload, or none of its containers listens there.
     """
     app = world.app
-    workload = live.workload_of(world.kube, app, component)
-    if workload is None:
-        raise ClusterError(f"component {component} has no workload to copy", todo="Label it app.kubernetes.io/component.")
+    workload = live.known_workload_of(world.kube, app, component)
     port = app.components[component].port
     for item in workloads.containers(workload, init=False):
         if any(entry.get("containerPort") == port for entry in item.spec.get("ports") or []):
             return workloads.pod_spec(workload), item.spec
     raise ClusterError(f"no container of {component} listens on port {port}", todo="Name its port in chart and seatrial.yaml.")
+
+
+def own_volumes(volumes: Iterable[Mapping[str, Any]], containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Volumes of a copy: an empty one in place of each claim. A second program on the same data may destroy it.
+
+    Args:
+        containers: of the copy; what they mount of a StatefulSet's claim templates is among no volumes.
+    """
+    own = {each["name"]: {"name": each["name"], "emptyDir": {}} if CLAIM in each else dict(each) for each in volumes}
+    for mount in (mount for container in containers for mount in container.get("volumeMounts") or []):
+        own.setdefault(mount["name"], {"name": mount["name"], "emptyDir": {}})
+    return list(own.values())
 
 
 def pod_of_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any], env: Mapping[str, str]) -> Object:
@@ -66,7 +77,7 @@ def pod_of_copy(name: str, spec: Mapping[str, Any], container: Mapping[str, Any]
     copied.pop("startupProbe", None)
     copied.pop("lifecycle", None)  # the copy leaves at once, and no proxy has to forget it
     copied.setdefault("resources", {}).setdefault("requests", {})["cpu"] = "10m"  # small nodes have little left
-    kept = {key: spec[key] for key in KEPT if key in spec}
+    kept = {key: spec[key] for key in KEPT if key in spec} | {"volumes": own_volumes(spec.get("volumes") or [], [copied])}
     pod["spec"] |= {**kept, "containers": [*pod["spec"]["containers"], copied]}
     return pod
 

@@ -138,9 +138,7 @@ def observe_database(world: World) -> dict[str, Any]:
     kube, app = world.kube, world.app
     assert app.data is not None, "applies_when: database"
     name = app.data.component
-    workload = live.workload_of(kube, app, name)
-    if workload is None:
-        raise ClusterError(f"component {name} has no workload", todo="Label it app.kubernetes.io/component.")
+    workload = live.known_workload_of(kube, app, name)
     database = Database(kube, app, app.data)
     container = _container(workload, live.main_container(app, name, database.pod))
     service = live.service_of(kube, app, name)

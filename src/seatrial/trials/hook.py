@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from seatrial.cluster.waiting import desired
-from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object
 from seatrial.trials import live, steady
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
@@ -33,9 +32,7 @@ def observe_hook(world: World) -> dict[str, Any]:
         return {"tests": []}
     limit = float(world.limit("M3-HOOK-02", "answer"))
     name = next(iter(app.having("frontend")))
-    workload = live.workload_of(kube, app, name)
-    if workload is None:
-        raise ClusterError(f"component {name} has no workload to scale", todo="Label it app.kubernetes.io/component.")
+    workload = live.known_workload_of(kube, app, name)
     seen: dict[str, Any] = {"tests": tests, "component": name, "limit": limit, "kept": [_kept(kube, app.namespace)]}
     scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
     try:

@@ -10,12 +10,18 @@ from typing import Any
 
 from seatrial.app import App
 from seatrial.chart import workloads
+from seatrial.chart.objects import HOOK
 from seatrial.cluster.waiting import pod_ready
+from seatrial.errors import ClusterError
 from seatrial.tools.kube import Kube, Object, selector_of
 
 TEMPLATE_HASH = "pod-template-hash"
 HELPER = "seatrial.dev/helper"
 """Label of every object that a trial adds to the application's namespace; such pods are no part of the application."""
+STANDING = ("Deployment", "StatefulSet")
+"""Kinds that run a component."""
+BE_FOUND = "Give its pods the labels that docs/seatrial-yaml.md describes under components, or name theirs in seatrial.yaml."
+"""What to do about a component of which nothing is found."""
 HELPER_NAME = "seatrial-"
 """How the names of such pods begin: events outlive the labels of what they speak of."""
 
@@ -93,7 +99,7 @@ def pod_facts(app: App, pod: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def app_pods(kube: Kube, app: App, component: str | None = None) -> list[Object]:
-    """Pods of the application's components; helpers, test pods and pods that have ended are left out."""
+    """Pods of the application's components; helpers, pods of hooks and pods that have ended are left out."""
     found = kube.find("Pod", app.namespace, selector(app, component))
     return [pod for pod in found if is_of_app(app, pod)]
 
@@ -101,7 +107,8 @@ def app_pods(kube: Kube, app: App, component: str | None = None) -> list[Object]
 def is_of_app(app: App, pod: Mapping[str, Any]) -> bool:
     """Whether a pod belongs to one of the components and is there to stay."""
     ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return component_of(app, pod) is not None and HELPER not in workloads.labels_of(pod) and not ended
+    passing = ended or HOOK in workloads.annotations_of(pod)  # charts often give their test pod a component's labels
+    return component_of(app, pod) is not None and HELPER not in workloads.labels_of(pod) and not passing
 
 
 def ready_pods(kube: Kube, app: App, component: str) -> list[Object]:
@@ -112,18 +119,50 @@ def ready_pods(kube: Kube, app: App, component: str) -> list[Object]:
 
 def workload_of(kube: Kube, app: App, component: str) -> Object | None:
     """The Deployment or StatefulSet of a component."""
-    for kind in ("Deployment", "StatefulSet"):
-        found = kube.find(kind, app.namespace, selector(app, component))
-        if found:
-            return found[0]
-    return None
+    return next(iter(workloads.found_by(app.labels(component), _own(kube, app, *STANDING))), None)
+
+
+def known_workload_of(kube: Kube, app: App, component: str) -> Object:
+    """:func:`workload_of`, where a trial can do nothing without.
+
+    Raises:
+        ClusterError: the component has none.
+    """
+    if (workload := workload_of(kube, app, component)) is None:
+        raise ClusterError(f"component {component} has no workload", todo=BE_FOUND)
+    return workload
+
+
+def _own(kube: Kube, app: App, *kinds: str) -> list[Object]:
+    """Objects of the application's namespace that no trial has added."""
+    found = [item for kind in kinds for item in kube.find(kind, app.namespace)]
+    return [item for item in found if HELPER not in workloads.labels_of(item)]
 
 
 def service_of(kube: Kube, app: App, component: str) -> Object | None:
-    """The Service of a component; one with an address of its own is preferred to a headless one."""
-    found = kube.find("Service", app.namespace, selector(app, component))
-    found.sort(key=lambda service: service["spec"].get("clusterIP") == "None")
-    return found[0] if found else None
+    """The Service of a component: it selects its pods, or bears its labels where none does.
+
+    Of several, one that does both comes first, one that selects other components' pods, too, last, and one with an address of its
+    own before a headless one.
+    """
+    every = _own(kube, app, *STANDING)
+    own = workloads.found_by(app.labels(component), every)
+    other = [item for item in every if item not in own]
+
+    def bears(service: Object) -> bool:
+        return app.labels(component).items() <= workloads.labels_of(service).items()
+
+    def rank(service: Object) -> tuple[bool, ...]:
+        selects, headless = _any_of(service, own), service["spec"].get("clusterIP") == "None"
+        alone = selects and not _any_of(service, other)
+        return not (selects and bears(service)), not alone, not bears(service), headless
+
+    found = [each for each in _own(kube, app, "Service") if _any_of(each, own) or bears(each)]
+    return min(found, key=rank, default=None)
+
+
+def _any_of(service: Object, items: Iterable[Object]) -> bool:
+    return any(workloads.service_matches(service, workloads.pod_labels(item)) for item in items)
 
 
 def service_port(service: Mapping[str, Any], wanted: int | None) -> int:

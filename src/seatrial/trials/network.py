@@ -226,12 +226,8 @@ def _helpers(world: World, elsewhere: str) -> dict[str, tuple[str, Object]]:
 
 def job_labels(app: App, rendered: Iterable[ChartObject]) -> dict[str, dict[str, str]]:
     """Job of seatrial.yaml -> labels of its pods, as the chart renders its template; without those that it does not render."""
-    found = {}
-    for item in rendered:
-        for name in app.jobs:
-            if item.kind in ("Job", "CronJob") and app.labels(name).items() <= item.labels.items():
-                found[name] = workloads.pod_labels(item.raw)
-    return found
+    jobs = [item.raw for item in rendered if item.kind in ("Job", "CronJob")]
+    return {name: workloads.pod_labels(item) for name in app.jobs for item in workloads.found_by(app.labels(name), jobs)}
 
 
 def _labels_of(world: World, component: str) -> dict[str, str]:

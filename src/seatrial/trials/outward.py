@@ -325,10 +325,9 @@ def with_model_outside(app: App, rendered: Rendered, limits: Mapping[str, int]) 
         {**item.raw, "metadata": {"namespace": rendered.namespace, **item.metadata}} for item in rendered.of_kind("NetworkPolicy")
     ]
     labels = {
-        name: workloads.pod_labels(item.raw)
-        for item in rendered.of_kind("Deployment", "StatefulSet")
+        name: workloads.pod_labels(item)
         for name in app.components
-        if app.labels(name).items() <= item.labels.items()
+        for item in workloads.found_by(app.labels(name), [each.raw for each in rendered.of_kind(*live.STANDING)])
     }
     labels |= network.job_labels(app, rendered.objects)
     pods = [Endpoint(name, (), rendered.namespace, found) for name, found in labels.items()]

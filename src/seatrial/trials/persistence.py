@@ -49,9 +49,7 @@ def observe_outage(world: World) -> dict[str, Any]:
     """
     kube, app = world.kube, world.app
     assert app.data is not None, "applies_when: database"
-    workload = live.workload_of(kube, app, app.data.component)
-    if workload is None:
-        raise ClusterError(f"component {app.data.component} has no workload", todo="Label it app.kubernetes.io/component.")
+    workload = live.known_workload_of(kube, app, app.data.component)
     limits = {"usable": float(world.limit("M4-PERS-01", "usable"))}
     limits |= {key: float(world.limit("M2-HEALTH-02", key)) for key in ("unready", "ready")}
     limits |= {"outage": world.window("M2-PROBE-04", "outage"), "restarts": float(world.limit("M2-PROBE-04", "restarts"))}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seatrial.cluster.waiting import desired
-from seatrial.errors import ClusterError, SeatrialError
+from seatrial.errors import SeatrialError
 from seatrial.tools.kube import Kube, Object, WaitTimeout
 from seatrial.trials import callers, database, edge, live, steady, traffic
 from seatrial.trials.database import Database
@@ -57,9 +57,7 @@ def _there_and_back(world: World, component: str) -> dict[str, Any]:
     kube, app = world.kube, world.app
     low, high = (int(world.limit("M5-SCALE-01", key)) for key in ("replicas_low", "replicas_high"))
     limit = float(world.limit("M5-SCALE-01", "ready"))
-    workload = live.workload_of(kube, app, component)
-    if workload is None:
-        raise ClusterError(f"component {component} has no workload", todo="Label it app.kubernetes.io/component.")
+    workload = live.known_workload_of(kube, app, component)
     seen: dict[str, Any] = {
         "component": component,
         "workload": f"{workload['kind']} {workload['metadata']['name']}",

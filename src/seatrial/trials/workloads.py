@@ -12,7 +12,7 @@ from seatrial.app import INSTANCE, SERVING
 from seatrial.chart import workloads
 from seatrial.cluster.waiting import desired, progress
 from seatrial.tools.kube import ApiError, ExecFailed, Kube, Object, UnknownKind
-from seatrial.trials import live
+from seatrial.trials import copies, live
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World, once
 
@@ -98,7 +98,7 @@ def judge_replicas(seen: Mapping[str, Any], second: Collection[str] | None = Non
     for name in served:
         item = by_component.get(name)
         if item is None:
-            faults.append(Fault(f"component {name}", "no workload", "a Deployment", "Label it app.kubernetes.io/component"))
+            faults.append(Fault(f"component {name}", "no workload", "a Deployment", live.BE_FOUND))
         else:
             faults += _rollout_faults(item, seen["least"])
     if seen["install_seconds"] > seen["ready_limit"]:
@@ -173,7 +173,7 @@ def observe_privileges(world: World) -> dict[str, Any]:
         (component, refused by, words), ``uid``.
     """
     kube, app = world.kube, world.app
-    containers, users, copies = [], [], []
+    containers, users, copied = [], [], []
     for name in app.components:
         pods = [pod for pod in live.app_pods(kube, app, name) if live.is_ready(pod)]
         for pod in pods:
@@ -182,11 +182,11 @@ def observe_privileges(world: World) -> dict[str, Any]:
                 if not container.init:
                     users.append(_user(kube, name, pod, container.name))
         if pods:
-            copies.append({"component": name, **_root_copy(kube, app.namespace, pods[0])})
+            copied.append({"component": name, **_root_copy(kube, app.namespace, pods[0])})
     return {
         "containers": containers,
         "users": users,
-        "copies": copies,
+        "copies": copied,
         "components": list(app.components),
         "uid": {name: component.uid for name, component in app.components.items()},
     }
@@ -256,8 +256,13 @@ def is_for_its_user(error: ApiError) -> bool:
     return error.status in (400, 403, 422) and bool(re.search(r"runAs|non-?root|\bas root\b|\broot user\b", error.reason, re.I))
 
 
+NOTHING = "/seatrial-runs-nothing"
+"""What the root copy is to run, and cannot: whether its user is refused shows before that, and the application's program, as root
+and a second time on the same data, would do harm (two PostgreSQLs on one volume destroy it)."""
+
+
 def root_copy(pod: Mapping[str, Any]) -> Object:
-    """The pod with every container as user 0, without the labels by which Services and controllers would take it in."""
+    """The pod with every container as user 0, without its program, its claims, and the labels by which Services take it in."""
     spec = {
         key: value
         for key, value in pod["spec"].items()
@@ -267,10 +272,21 @@ def root_copy(pod: Mapping[str, Any]) -> Object:
     for key in ("initContainers", "containers"):
         if key in spec:
             spec[key] = [
-                {**entry, "securityContext": {**(entry.get("securityContext") or {}), "runAsUser": 0}} for entry in spec[key]
+                {
+                    **{name: value for name, value in entry.items() if name != "lifecycle"},
+                    "securityContext": {**(entry.get("securityContext") or {}), "runAsUser": 0},
+                    "command": [NOTHING],
+                    "args": [],
+                }
+                for entry in spec[key]
             ]
+    spec["volumes"] = copies.own_volumes(spec.get("volumes") or [], spec["containers"])
     name = f"{live.HELPER_NAME}{pod['metadata']['name'][:45].rstrip('-')}-root"
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {live.HELPER: "true"}}, "spec": spec}
+
+
+STARTED = ("RunContainerError", "CrashLoopBackOff")
+"""Why a container waits that was let in and did not run for another reason (k8s.io/kubernetes/pkg/kubelet/container)."""
 
 
 def _kubelet_refuses(kube: Kube, namespace: str, copy: Object) -> dict[str, Any]:
@@ -281,11 +297,12 @@ def _kubelet_refuses(kube: Kube, namespace: str, copy: Object) -> dict[str, Any]
         def until(known: dict[str, Object]) -> dict[str, Any] | None:
             status = known.get(name, {}).get("status", {})
             for entry in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-                waiting = entry.get("state", {}).get("waiting") or {}
+                state = entry.get("state", {})
+                waiting = state.get("waiting") or {}
                 if waiting.get("reason") == "CreateContainerConfigError":
                     return {"refused_by": "kubelet", "words": waiting.get("message", "")}
-                if "running" in entry.get("state", {}) or "terminated" in entry.get("state", {}):
-                    return {"refused_by": None, "words": f"the container {entry['name']} ran as user 0"}
+                if "running" in state or "terminated" in state or waiting.get("reason") in STARTED:
+                    return {"refused_by": None, "words": f"the container {entry['name']} was started as user 0"}
             return None
 
         return kube.wait("Pod", namespace, until, what=f"the copy {name} to be refused or to run", timeout=60)

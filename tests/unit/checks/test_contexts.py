@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from seatrial.checks.contexts import SENTINELS, Context, files_of, ignore_file, judge_contexts, leaked, plant
+from seatrial.checks.contexts import SENTINELS, Context, files_of, ignore_file, judge_contexts, leaked, plant, sent_files
 from seatrial.verdict import Outcome
 
 CONTEXT = Context(
@@ -54,6 +55,17 @@ def test_planting_leaves_alone_what_is_there(tmp_path: Path):
     planted = plant(tmp_path, {PurePosixPath("."), PurePosixPath("src")})
     assert (tmp_path / ".env").read_text() == "mine" and ".env" not in planted
     assert len(planted) == 2 * len(SENTINELS) - 1 and (tmp_path / "src" / "node_modules" / "planted" / "index.js").exists()
+
+
+@pytest.mark.parametrize("lead", ["", "./"])
+def test_a_files_name_keeps_its_dot(tmp_path: Path, lead: str):
+    def docker(*argv, timeout):
+        target = next(word for word in argv if str(word).startswith("--output=")).partition("dest=")[2]
+        with tarfile.open(target, "w") as archive:
+            for name in (".gitignore", "app/.env", "main.py"):
+                archive.addfile(tarfile.TarInfo(lead + name))
+
+    assert sent_files(docker, tmp_path, None).keys() == {".gitignore", "app/.env", "main.py"}
 
 
 def test_an_ignore_file_beside_the_dockerfile_wins(tmp_path: Path):

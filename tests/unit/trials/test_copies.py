@@ -40,6 +40,16 @@ def test_the_copy_differs_in_a_variable_and_in_what_it_waits_for() -> None:
     assert before == CONTAINER, "the original is left alone"
 
 
+def test_a_copy_never_has_the_data_of_its_original() -> None:
+    spec = {
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "db"}}, {"name": "conf", "configMap": {"name": "c"}}]
+    }
+    mounts = {"volumeMounts": [{"name": name, "mountPath": f"/{name}"} for name in ("data", "conf", "claimed-by-template")]}
+    pod = copies.pod_of_copy("seatrial-copy", spec, {**CONTAINER, **mounts}, {})
+    empty = [{"name": name, "emptyDir": {}} for name in ("data", "claimed-by-template")]
+    assert pod["spec"]["volumes"] == [empty[0], {"name": "conf", "configMap": {"name": "c"}}, empty[1]]
+
+
 def test_the_kubelet_watches_a_watched_copy_as_it_watches_the_original() -> None:
     slow_to_end = {"httpGet": {"path": "/health", "port": 8001}, "terminationGracePeriodSeconds": 60}
     pod = copies.watched_copy("seatrial-copy", SPEC, {**CONTAINER, "livenessProbe": slow_to_end}, grace=5)
@@ -71,5 +81,5 @@ def test_the_container_that_listens_is_copied(monkeypatch: pytest.MonkeyPatch) -
 
 def test_nothing_to_copy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "workload_of", lambda *_: None)
-    with pytest.raises(ClusterError, match="component backend has no workload to copy"):
+    with pytest.raises(ClusterError, match="component backend has no workload"):
         copies.container_of(world(8001), "backend")

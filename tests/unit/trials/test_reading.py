@@ -2,12 +2,14 @@
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import seatrial.trials
 from seatrial.criteria import Profile, load_catalogue
+from seatrial.errors import ClusterError
 from seatrial.trials import live
 from seatrial.trials.compare import missing
 from seatrial.trials.exchanges import faults_of
@@ -114,3 +116,83 @@ def test_trials_ask_only_for_figures_that_the_catalogue_has() -> None:
     for kind, criterion, name in asked:
         have = catalogue[criterion].limits if kind == "limit" else catalogue[criterion].windows[Profile.GATE]
         assert name in have, f"{criterion} has no {kind} {name}"
+
+
+# who belongs to which component
+
+SHARED = {"app": "shop"}
+"""What this chart puts on everything; only pods tell parts from each other."""
+
+
+def standing(kind: str, name: str, pods: dict[str, str], **labels: str) -> dict[str, Any]:
+    template = {"metadata": {"labels": pods}}
+    return {"kind": kind, "metadata": {"name": name, "labels": {**SHARED, **labels}}, "spec": {"template": template}}
+
+
+def service(name: str, selector: dict[str, str], labels: dict[str, str] = SHARED, **spec: Any) -> dict[str, Any]:
+    return {"kind": "Service", "metadata": {"name": name, "labels": labels}, "spec": {"selector": selector, **spec}}
+
+
+class Shelf:
+    def __init__(self, *items: dict[str, Any]) -> None:
+        self.items = items
+
+    def find(self, kind: str, namespace: str | None = None, selector: str = "") -> list[dict[str, Any]]:
+        return [item for item in self.items if item["kind"] == kind]
+
+
+APP: Any = SimpleNamespace(
+    namespace="shop", labels=lambda name: {"web": SHARED, "db": {"tier": "db"}, "own": {"app": "own"}}[name]
+)
+DATABASE = standing("Deployment", "a-db", {"app": "shop-db", "tier": "db"}, tier="db")
+WEB = standing("StatefulSet", "web", {"app": "shop", "tier": "web"})
+
+
+def test_a_workload_is_found_by_its_pods_and_not_by_what_all_bear() -> None:
+    shelf: Any = Shelf(DATABASE, WEB)
+    assert live.workload_of(shelf, APP, "web") == WEB
+    assert live.workload_of(shelf, APP, "db") == DATABASE
+    with pytest.raises(ClusterError, match=r"component own has no workload\. Give its pods the labels"):
+        live.known_workload_of(shelf, APP, "own")
+
+
+def test_a_workload_that_alone_bears_the_labels_is_found_where_no_pods_do() -> None:
+    assert live.workload_of(Shelf({**WEB, "metadata": {"name": "w", "labels": {"app": "own"}}}), APP, "own") is not None  # type: ignore[arg-type]
+
+
+def test_the_pod_of_a_hook_is_no_part_whatever_labels_it_bears() -> None:
+    app: Any = SimpleNamespace(components={"web": None}, labels=lambda name: SHARED)
+    usual = {"metadata": {"name": "web-1", "labels": SHARED}, "status": {"phase": "Running"}}
+    assert live.is_of_app(app, usual)
+    usual["metadata"]["annotations"] = {"helm.sh/hook": "test"}
+    assert not live.is_of_app(app, usual)
+
+
+def test_what_a_trial_added_is_no_part() -> None:
+    helper = standing("Deployment", "seatrial-web", {"app": "shop"}, **{live.HELPER: "x"})
+    door = service("seatrial", {"app": "shop"}, {live.HELPER: "x"})
+    assert live.workload_of(Shelf(helper), APP, "web") is None  # type: ignore[arg-type]
+    assert live.service_of(Shelf(WEB, door), APP, "web") is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("services", "found"),
+    [
+        ([service("a-db", {"tier": "db"}), service("web", {"tier": "web"})], "web"),  # both bear its labels, one selects its pods
+        ([service("web", {"tier": "web"}, {})], "web"),
+        ([service("all", {}), service("web", {"tier": "typo"})], "all"),  # nobody selects its pods: by labels
+        ([service("quiet", {"tier": "web"}, clusterIP="None"), service("web", {"tier": "web"})], "web"),
+        ([service("web", {"tier": "typo"}), service("metrics", {"app": "shop"}, {})], "metrics"),
+        ([service("a-db", {"tier": "db"}, {})], None),
+    ],
+)
+def test_a_service_is_found_by_the_pods_that_it_selects(services: list[dict[str, Any]], found: str | None) -> None:
+    known = live.service_of(Shelf(DATABASE, WEB, *services), APP, "web")  # type: ignore[arg-type]
+    assert (known["metadata"]["name"] if known else None) == found
+
+
+def test_a_service_of_two_parts_comes_after_one_that_is_labelled() -> None:
+    wide = service("wide", {"tier": "web"}, {})
+    also = standing("Deployment", "also", {"app": "else", "tier": "web"})
+    known = live.service_of(Shelf(WEB, also, wide, service("web", {"tier": "typo"})), APP, "web")  # type: ignore[arg-type]
+    assert known is not None and known["metadata"]["name"] == "web"

@@ -8,6 +8,7 @@ from seatrial.tools.kube import ApiError, Kube, Object, UnknownKind
 from seatrial.trials import live
 from seatrial.trials.install import of_helper
 from seatrial.trials.workloads import (
+    NOTHING,
     _user,
     is_for_its_user,
     judge_namespace,
@@ -237,7 +238,8 @@ def test_the_root_copy_is_nobodys_pod() -> None:
     spec = {
         "nodeName": "n",
         "securityContext": {"runAsUser": 5, "fsGroup": 5},
-        "containers": [{"name": "c", "securityContext": {"runAsUser": 5}}],
+        "containers": [{"name": "c", "securityContext": {"runAsUser": 5}, "args": ["serve"], "lifecycle": {"postStart": {}}}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-0"}}, {"name": "tmp", "emptyDir": {}}],
     }
     copy = root_copy({"metadata": {"name": "a" * 80, "labels": {"app": "x"}}, "spec": {**spec, "ephemeralContainers": [{}]}})
     assert "app" not in copy["metadata"]["labels"]
@@ -245,6 +247,9 @@ def test_the_root_copy_is_nobodys_pod() -> None:
     assert of_helper("shop", {"involvedObject": copy["metadata"]}), "what it warns of is not the release's"
     assert copy["spec"]["securityContext"] == {"runAsUser": 0, "fsGroup": 5}
     assert copy["spec"]["containers"][0]["securityContext"]["runAsUser"] == 0
+    container = copy["spec"]["containers"][0]
+    assert (container["command"], container["args"], "lifecycle" in container) == ([NOTHING], [], False), "its program never runs"
+    assert copy["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}], "nobody's data"
     assert not {"nodeName", "ephemeralContainers"} & set(copy["spec"])
 
 

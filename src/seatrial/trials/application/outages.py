@@ -203,7 +203,7 @@ class Onlookers(Watch):
         name = next(iter(app.having("frontend")))
         service = live.service_of(kube, app, name)
         if service is None:
-            raise ClusterError(f"component {name} has no Service", todo="Label it app.kubernetes.io/component.")
+            raise ClusterError(f"component {name} has no Service", todo="Let one select its pods.")
         port = live.service_port(service, app.components[name].service_port)
         where = f"{kube.path('Service', app.namespace, service['metadata']['name'])}:{port}/proxy{document.PATH}"
         began = time.monotonic()
@@ -386,7 +386,9 @@ def _ready_backends(world: World) -> int | None:
     """How many backends the edge could ask; None where that cannot be read."""
     name = next(iter(world.app.having("backend")))
     try:
-        slices = world.kube.find("EndpointSlice", world.app.namespace, live.selector(world.app, name))
+        service = live.service_of(world.kube, world.app, name)
+        where = f"{live.SERVICE_NAME}={service['metadata']['name'] if service is not None else ''}"
+        slices = world.kube.find("EndpointSlice", world.app.namespace, where)
     except SeatrialError:
         return None
     return len(live.ready_addresses(slices))
