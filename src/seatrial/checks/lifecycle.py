@@ -7,13 +7,14 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.render import Rendered
 from seatrial.chart.workloads import Container
+from seatrial.checks.containers import Database, LocalSet
 from seatrial.checks.found import parts
 from seatrial.checks.parameters import own
 from seatrial.cluster.ownership import Owner
@@ -68,6 +69,7 @@ class Life:
         port: that it should listen on.
         look: what it showed once it listened; None where it never did, or nobody could see it.
         shell: whether its image has one, without which nobody can look from inside.
+        beside: the database that it was started beside, where it never listened alone; empty where it was alone.
         log: its last lines, where it never listened.
         stop_seconds: that ``docker stop`` took.
         code: exit code; None where it was not stopped.
@@ -85,34 +87,53 @@ class Life:
     code: int | None
     limit: float
     shell: bool = True
+    beside: str = ""
 
 
 def observe_lives(world: World) -> list[Life]:
-    """Start each backend as the chart configures it, without network, wait until it listens, and stop it."""
+    """Start each backend as the chart configures it, without network, wait until it listens, and stop it.
+
+    One that never listens so may want its database to begin with: it is tried once more beside it.
+    """
     return [_live(world, name) for name in world.app.having("backend") if name in world.images]
 
 
 def _live(world: World, name: str) -> Life:
-    docker, build, part = world.docker, world.images[name], world.app.components[name]
-    port = int(own(world, CRITERION, "backend_port", part.port))
-    limit = float(world.limit(CRITERION, "stop"))
-    config = (docker.image(build.reference) or {}).get("Config") or {}
-    variables = variables_of(world, name)
-    options = ["--network=none", *(f"--env={key}={value}" for key, value in variables.items())]
+    docker, app, build = world.docker, world.app, world.images[name]
+    options = ["--network=none", *(f"--env={key}={value}" for key, value in variables_of(world, name).items())]
     container = f"seatrial-life-{secrets.token_hex(4)}"
-    look, log, seconds, code, shell = None, "", 0.0, None, True
     try:
         docker.start(build.reference, name=container, labels=Owner.current().labels(world.run_id), options=options)
-        look, shell = _wait_until_it_listens(docker, container, port)
-        if look is None and (shell or not _wait_until_it_is_quiet(docker, container)):
-            shell, log = True, docker.logs(container, tail=5)
-        else:
-            began = time.monotonic()
-            docker.stop(container, grace=int(limit))
-            seconds = time.monotonic() - began
-            code = ((docker.container(container) or {}).get("State") or {}).get("ExitCode")
+        life = _watched(world, name, container)
     finally:
         docker.remove([container])
+    store = world.images.get(app.data.component) if app.data is not None else None
+    if life.code is not None or app.data is None or store is None:
+        return life
+    known, data = made_up_secrets(world), app.data.component
+    with LocalSet(world, parts(app, world.rendered)) as local:
+        box = local.join(data, store.reference, variables_of(world, data, known), app.components[data].port)
+        if Database(docker, box, app.data).wait(START_SECONDS):
+            return life
+        box = local.join(name, build.reference, variables_of(world, name, known), app.components[name].port)
+        return replace(_watched(world, name, box.name), beside=data)
+
+
+def _watched(world: World, name: str, container: str) -> Life:
+    """Wait until a container that was just started listens, and stop it."""
+    docker, build = world.docker, world.images[name]
+    port = int(own(world, CRITERION, "backend_port", world.app.components[name].port))
+    limit = float(world.limit(CRITERION, "stop"))
+    config = (docker.image(build.reference) or {}).get("Config") or {}
+    log, seconds, code = "", 0.0, None
+    look, shell = _wait_until_it_listens(docker, container, port)
+    if look is None and (shell or not _wait_until_it_is_quiet(docker, container)):
+        shell, log = True, docker.logs(container, tail=5)
+    else:
+        began = time.monotonic()
+        docker.stop(container, grace=int(limit))
+        seconds = time.monotonic() - began
+        code = ((docker.container(container) or {}).get("State") or {}).get("ExitCode")
     return Life(
         component=name,
         dockerfile=build.dockerfile,
@@ -286,10 +307,9 @@ def _look_faults(subject: str, look: Look, port: int, place: Place) -> list[Faul
 
 
 def _told(life: Life) -> str:
+    who = f"{life.component}, beside {life.beside}" if life.beside else life.component
     if life.look is None:
         blind = f"not seen inside; stopped in {life.stop_seconds:.1f} s with {life.code}"
-        return f"{life.component}: {'never listened' if life.shell else blind}"
+        return f"{who}: {'never listened' if life.shell else blind}"
     where = f"{', '.join(life.look.addresses)}:{life.port}"
-    return (
-        f"{life.component}: process 1 is {life.look.command}, at {where}; stopped in {life.stop_seconds:.1f} s with {life.code}"
-    )
+    return f"{who}: process 1 is {life.look.command}, at {where}; stopped in {life.stop_seconds:.1f} s with {life.code}"

@@ -191,7 +191,9 @@ def _dependencies(words: str, chart: Path) -> ChartError | None:
     found = _MISSING_SUBCHART.search(words)
     if found is None:
         return None
-    message = f"the subchart {found['names'].strip()} is named in Chart.yaml and missing in charts/"
+    names = found["names"].strip()
+    missing = f"subcharts {names} are" if "," in names else f"subchart {names} is"
+    message = f"the {missing} named in Chart.yaml and missing in charts/"
     return ChartError(message, place=Place(chart / "Chart.yaml"), todo="Run `helm dependency build` in the chart.")
 
 

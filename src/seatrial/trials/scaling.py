@@ -162,7 +162,12 @@ def judge_scaling(seen: Mapping[str, Any]) -> Verdict:
             continue
         faults += _time_faults(item, limit)
         faults += [
-            Fault(f"Pod {name}", "no connection from any caller", "requests", "See whether its Service selects it")
+            Fault(
+                f"Pod {name}",
+                "no connection from any caller",
+                "requests",
+                "See whether its Service selects it, and callers open connections anew",
+            )
             for name, addresses in item["new"].items()
             if not addresses
         ]

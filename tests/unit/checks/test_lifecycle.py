@@ -104,6 +104,50 @@ def test_what_cannot_be_looked_into_is_waited_for_by_its_log(monkeypatch: pytest
     assert engine.looks == 2 if ends else engine.looks > 3
 
 
+@pytest.mark.parametrize(
+    ("alone", "data", "beside"),
+    [
+        (LIFE, "db", ""),
+        (replace(LIFE, look=None, code=None), "db", "db"),  # it wants its database
+        (replace(LIFE, look=None, code=None), "", ""),
+        (replace(LIFE, look=None, code=None), "gone", ""),  # whose database does not come up
+    ],
+)
+def test_one_that_never_listens_alone_is_tried_beside_its_database(monkeypatch: pytest.MonkeyPatch, alone, data, beside):
+    started: list[str] = []
+
+    class Set:
+        def __init__(self, *_: Any) -> None: ...
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: Any) -> None: ...
+        def join(self, component: str, *_: Any) -> Any:
+            started.append(component)
+            return SimpleNamespace(name=f"box-{component}")
+
+    lives = {"box-backend": LIFE}
+    monkeypatch.setattr(lifecycle, "LocalSet", Set)
+    monkeypatch.setattr(lifecycle, "Database", lambda *_: SimpleNamespace(wait=lambda _: "it ended" if data == "gone" else ""))
+    monkeypatch.setattr(lifecycle, "parts", lambda *_: [])
+    monkeypatch.setattr(lifecycle, "variables_of", lambda *_: {})
+    monkeypatch.setattr(lifecycle, "made_up_secrets", lambda _: {})
+    monkeypatch.setattr(lifecycle, "_watched", lambda world, name, container: lives.get(container, alone))
+    image, part = SimpleNamespace(reference="r"), SimpleNamespace(port=1)
+    app = SimpleNamespace(
+        having=lambda _: {"backend": part},
+        data=SimpleNamespace(component=data) if data else None,
+        components=dict.fromkeys(("backend", data), part),
+    )
+    docker = SimpleNamespace(start=lambda *_, **how: None, remove=lambda names: None)
+    images = dict.fromkeys(("backend", data), image)
+    world: Any = SimpleNamespace(app=app, docker=docker, images=images, rendered=None, run_id="r")
+    (life,) = lifecycle.observe_lives(world)
+    assert life == (replace(LIFE, beside="db") if beside else alone)
+    assert started == ([data, "backend"] if beside else [data] if data == "gone" else [])
+    assert ("backend, beside db: process 1 is" in judge_lives([life]).evidence[0].what) is bool(beside)
+
+
 def test_no_backend_is_a_failure():
     assert judge_lives([]).outcome is Outcome.FAILED
 

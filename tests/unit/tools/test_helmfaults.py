@@ -97,6 +97,11 @@ ADVICE = "\n\nUse --debug flag to render out invalid YAML\n"
             "c/Chart.yaml: the subchart redis is named in Chart.yaml and missing in charts/. Run `helm dependency build` in the chart.",
         ),
         (
+            "Error: found in Chart.yaml, but missing in charts/ directory: redis, web",
+            "c/Chart.yaml: the subcharts redis, web are named in Chart.yaml and missing in charts/. "
+            "Run `helm dependency build` in the chart.",
+        ),
+        (
             "Error: chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.28.0" + ADVICE,
             "c/Chart.yaml: chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.28.0.",
         ),
