@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,11 @@ def _clean_build(world: World, name: str, part: Component, build: ImageBuild) ->
     assert image.context is not None
     folder = world.app.path(image.context)
     known = tracked(folder)
-    sent = sent_files(world.docker, folder, ignore_file(folder / image.dockerfile, folder))
-    key = _key(world, folder, sorted(sent), part, build)
+    sent = _but_reports(world, folder, sent_files(world.docker, folder, ignore_file(folder / image.dockerfile, folder)))
+    key = _key(world, folder, sent, part, build)
     found = _own_build(world, build) or recall(world.toolchain.cache, KIND, key)
     if found is None:
-        found = _from_scratch(world, name, part, folder, known if known is not None else sorted(sent))
+        found = _from_scratch(world, name, part, folder, known if known is not None else sent)
     if not (found["trouble"] or found["cached"]):
         remember(world.toolchain.cache, KIND, key, found)
     return CleanBuild(
@@ -77,6 +77,12 @@ def _clean_build(world: World, name: str, part: Component, build: ImageBuild) ->
         seconds=found["seconds"],
         when=found["when"],
     )
+
+
+def _but_reports(world: World, folder: Path, names: Iterable[str]) -> list[str]:
+    """Files of a context without those of runs like this one, which writes there where the context is the whole repository."""
+    reports = world.folder.parent.resolve()
+    return sorted(name for name in names if not (folder / name).resolve().is_relative_to(reports))
 
 
 def _key(world: World, folder: Path, names: list[str], part: Component, build: ImageBuild) -> str:

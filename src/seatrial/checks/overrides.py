@@ -23,7 +23,7 @@ from kubernetes_validate.utils import all_versions  # type: ignore[import-untype
 from seatrial.chart.objects import parse
 from seatrial.chart.values import Leaf, leaves
 from seatrial.checks.remembered import digest, own_source, recall, remember
-from seatrial.checks.rendering import chart_path, kube_version, merged, nested, secrets_only, static_helm
+from seatrial.checks.rendering import chart_path, kube_version, merged, nested, secrets_only, static_helm, trial_values
 from seatrial.discovery.charts import read_chart
 from seatrial.errors import Place
 from seatrial.tools.helmfaults import ChartError
@@ -245,11 +245,12 @@ def observe_overrides(world: World) -> Overrides:
     rows = leaves(chart / "values.yaml")
     given, examples = secrets_only(world), declared.examples
     files = [part for file in read_chart(chart).files for part in (str(file.relative_to(chart)), file.read_bytes())]
-    settings = json.dumps([given, examples, kube_version(world), world.toolchain.tool("helm").version], sort_keys=True)
+    trial = trial_values(world)
+    settings = json.dumps([given, trial, examples, kube_version(world), world.toolchain.tool("helm").version], sort_keys=True)
     key = digest([own_source(__file__), settings, *files])
     found = recall(world.toolchain.cache, "overrides", key)
     if found is None:
-        found = _search(world, rows, given, examples)
+        found = _search(world, rows, given, trial, examples)
         remember(world.toolchain.cache, "overrides", key, found)
     return Overrides(
         file=chart / "values.yaml",
@@ -263,7 +264,7 @@ def observe_overrides(world: World) -> Overrides:
     )
 
 
-def _search(world: World, rows: Sequence[Leaf], given: Values, examples: Values) -> dict[str, Any]:
+def _search(world: World, rows: Sequence[Leaf], given: Values, trial: Values, examples: Values) -> dict[str, Any]:
     chart, helm, version = chart_path(world), static_helm(world), kube_version(world)
     file = chart / "values.schema.json"
     schema = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
@@ -297,6 +298,8 @@ def _search(world: World, rows: Sequence[Leaf], given: Values, examples: Values)
     made, without = changes(turned, schema, defaults, examples)
     search = Search(rendered, base)
     search.all(made)
+    search.base = merged(base, trial)  # what the trial chose (another database, say) is read there alone
+    search.all([change for change in made if change.leaf.key not in search.seen])
     known = next((each for each in reversed(all_versions()) if version.startswith(f"{each}.")), all_versions()[-1])
     invalid = sorted({fault for text in search.documents for fault in _invalid(text, chart, known)})
     return {"seen": search.seen, "without": [row.key for row in without], "invalid": invalid, "renderings": len(said)}

@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seatrial import yamlfile
@@ -84,6 +84,7 @@ def plant(chart: Path) -> tuple[str, ...]:
     """Put files into a chart's folder: one for each pattern of its .helmignore, and those that nobody wants in an archive."""
     patterns = [line.strip() for line in _lines(chart / ".helmignore") if line.strip() and not line.startswith(("#", "!"))]
     wanted = {*UNWANTED, *(_example(pattern) for pattern in patterns)}
+    wanted -= {str(folder) for name in wanted for folder in PurePosixPath(name).parents}
     planted = []
     for name in sorted(wanted):
         path = chart / name

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seatrial import yamlfile
 from seatrial.chart.render import Rendered, render
 from seatrial.chart.values import leaves
 from seatrial.tools.helm import Helm
@@ -45,6 +46,14 @@ def secrets_only(world: World) -> dict[str, Any]:
         for leaf in leaves(world.app.path(file)):
             if any(_SECRET.search(part) for part in leaf.path):
                 found = merged(found, nested(leaf.path, leaf.default))
+    return found
+
+
+def trial_values(world: World) -> dict[str, Any]:
+    """What the trial installs the chart with, over its defaults."""
+    found: dict[str, Any] = {}
+    for file in world.app.chart.values:
+        found = merged(found, yamlfile.load(world.app.path(file)))
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from seatrial.chart.objects import ChartObject
 from seatrial.chart.render import Rendered
 from seatrial.chart.values import leaves
-from seatrial.checks.rendering import chart_path, merged, nested, render_again, secrets_only
+from seatrial.checks.rendering import chart_path, merged, nested, render_again, secrets_only, trial_values
 from seatrial.errors import Place
 from seatrial.tools.helmfaults import ChartError
 from seatrial.verdict import Evidence, Fault, Verdict, judge, not_applicable
@@ -48,6 +48,8 @@ class Belongs:
 
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet"})
+STEM = 5
+"""So many letters in common make two words forms of one."""
 OWNERSHIP = (
     Belongs(re.compile(r"tls"), frozenset({"Secret", "Certificate"}), frozenset({"Ingress", "ConfigMap", *WORKLOADS})),
     Belongs(re.compile(r"ingress\.\w+"), frozenset({"NetworkPolicy"}), frozenset({"Ingress", "NetworkPolicy"})),
@@ -115,7 +117,10 @@ class Switches:
 
 
 def observe_switches(world: World) -> Switches:
-    """Render with each switch off and on, and in as few combinations as hold every pair."""
+    """Render with each switch off and on, and in as few combinations as hold every pair.
+
+    One that does nothing by default is thrown over the trial's values, too: what it is for may be chosen by another value.
+    """
     chart = chart_path(world)
     defaults = {leaf.path: leaf.default for leaf in leaves(chart / "values.yaml") if leaf.path[-1] == "enabled"}
     switches = {path: value for path, value in defaults.items() if isinstance(value, bool)}
@@ -129,6 +134,7 @@ def observe_switches(world: World) -> Switches:
         Difference(switch, *((other, default) if value else (default, other)))
         for (switch, value), other in zip(switches.items(), results, strict=False)
     )
+    differences = tuple(_in_the_trial(world, each) if _is_idle(each) else each for each in differences)
     fixed = {found for result in (default, *results) if isinstance(result, Rendered) for found in fixed_replicas(result)}
     return Switches(
         chart=chart,
@@ -139,6 +145,22 @@ def observe_switches(world: World) -> Switches:
         replicas=tuple(sorted(fixed, key=str)),
         unsteady=unsteady(default, again),
     )
+
+
+def _is_idle(difference: Difference) -> bool:
+    return (
+        isinstance(difference.off, Rendered)
+        and isinstance(difference.on, Rendered)
+        and [item.raw for item in difference.off.objects] == [item.raw for item in difference.on.objects]
+    )
+
+
+def _in_the_trial(world: World, difference: Difference) -> Difference:
+    """The same over the trial's values, where it does something there."""
+    given = trial_values(world)
+    off, on = (_try(world, given, {difference.switch: state}) for state in (False, True))
+    found = Difference(difference.switch, off, on)
+    return difference if _is_idle(found) or isinstance(off, str) or isinstance(on, str) else found
 
 
 def unsteady(first: Rendered | str, again: Rendered | str) -> frozenset[Origin]:
@@ -248,7 +270,10 @@ def _difference_faults(difference: Difference, chart: Path, unsteady: Collection
     faults += [
         Fault(f"{name} off and on", f"{item.subject} changes", f"only what belongs to {name}", "Move it out", item.place())
         for item in changed
-        if rule in OWNERSHIP and item.kind not in rule.changes and not _may_come(item, rule, difference)
+        if rule in OWNERSHIP
+        and item.kind not in rule.changes
+        and "test" not in item.hooks  # it may try what is switched on
+        and not _may_come(item, rule, difference)
     ]
     if not moved and not changed:
         faults.append(
@@ -269,8 +294,15 @@ def _may_come(item: ChartObject, rule: Belongs, difference: Difference) -> bool:
         return True
     if rule.hooks and (item.hooks or item.component in difference.switch or item.component.rstrip("s") == "test"):
         return True
-    called = {item.component.lower(), item.kind.lower(), *item.name.lower().split("-")}
-    return rule.component and any(part.lower() in called for part in difference.switch[:-1])
+    called = {item.component.lower(), item.kind.lower()}
+    words = item.name.lower().split("-")
+    path = [part.lower() for part in difference.switch[:-1]]
+    return rule.component and any(part in called or any(_alike(part, word) for word in words) for part in path)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two words are the same, or forms of one: ``migrations`` and ``migrate``."""
+    return one == other or (len(one[:STEM]) == STEM and one[:STEM] == other[:STEM])
 
 
 def _by_key(rendered: Rendered, unsteady: Collection[Origin] = ()) -> dict[tuple[str, str], ChartObject]:

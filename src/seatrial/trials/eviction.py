@@ -9,7 +9,7 @@ from typing import Any
 
 from seatrial.chart import workloads
 from seatrial.tools.kube import Kube, Object
-from seatrial.trials import edge, live, traffic
+from seatrial.trials import edge, healing, live, traffic
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -127,31 +127,20 @@ def _evict_all(kube: Kube, world: World, component: str) -> dict[str, Any]:
         return {"budget": None, "evictions": [], "refused": None, "again": None, "seconds": 0.0}
     allowed = int(budgets[0].get("status", {}).get("disruptionsAllowed", 0))
     seen: dict[str, Any] = {"budget": budgets[0]["metadata"]["name"], "allowed": allowed, "pods": len(pods), "evictions": []}
-    rest = list(pods)
+    rest, gone = list(pods), set()
     while rest and len(seen["evictions"]) < allowed:
-        pod = rest.pop(0)["metadata"]["name"]
-        seen["evictions"].append({"pod": pod, "status": kube.evict(pod, app.namespace)})
+        pod = rest.pop(0)["metadata"]
+        gone.add(pod["uid"])
+        seen["evictions"].append({"pod": pod["name"], "status": kube.evict(pod["name"], app.namespace)})
     seen["refused"] = kube.evict(rest[0]["metadata"]["name"], app.namespace) if rest else None
-    _await_ready(kube, world, component, len(pods), gone={entry["pod"] for entry in seen["evictions"]})
+    healing.wait_replaced(kube, app, component, gone=gone, count=len(pods), timeout=REPLACED_SECONDS)
     seen["replaced"] = round(time.monotonic() - began, 1)
     seen["again"] = _evict_again(kube, world, budgets[0], rest)
     if seen["again"] == 201:
-        _await_ready(kube, world, component, len(pods), gone={rest[0]["metadata"]["name"]})
+        gone = {rest[0]["metadata"]["uid"]}
+        healing.wait_replaced(kube, app, component, gone=gone, count=len(pods), timeout=REPLACED_SECONDS)
     seen["seconds"] = round(time.monotonic() - began, 1)
     return seen
-
-
-def _await_ready(kube: Kube, world: World, component: str, count: int, *, gone: set[str]) -> None:
-    def until(known: dict[str, Object]) -> bool | None:
-        ready = [
-            name for name, pod in known.items() if live.is_ready(pod) and name not in gone and live.is_of_app(world.app, pod)
-        ]
-        return True if len(ready) >= count else None
-
-    what = f"{count} ready pods of {component} after the evictions"
-    kube.wait(
-        "Pod", world.app.namespace, until, what=what, timeout=REPLACED_SECONDS, selector=live.selector(world.app, component)
-    )
 
 
 def _evict_again(kube: Kube, world: World, budget: Object, rest: list[Object]) -> int | None:

@@ -31,7 +31,7 @@ def observe_hook(world: World) -> dict[str, Any]:
     if not tests:
         return {"tests": []}
     limit = float(world.limit("M3-HOOK-02", "answer"))
-    name = next(iter(app.having("frontend")))
+    name = next(iter(app.having("frontend") or app.serving() or app.components))
     workload = live.known_workload_of(kube, app, name)
     seen: dict[str, Any] = {"tests": tests, "component": name, "limit": limit, "kept": [_kept(kube, app.namespace)]}
     scaled = (workload["kind"], workload["metadata"]["name"], app.namespace)
@@ -76,6 +76,10 @@ def remove_test_pods(kube: Kube, world: World) -> None:
             kube.delete("Pod", item.name, world.app.namespace)
 
 
+def _ended(run: Mapping[str, Any]) -> str:
+    return f"passed in {run['seconds']} s" if run["passed"] else f"failed after {run['seconds']} s: {_last(run)}"
+
+
 def judge_hook(seen: Mapping[str, Any]) -> Verdict:
     """M3-HOOK-02: passes in time when healthy, fails when broken, with policies and quota in place all the while."""
     if not seen["tests"]:
@@ -96,7 +100,7 @@ def judge_hook(seen: Mapping[str, Any]) -> Verdict:
         Fault("policies and quotas", f"{kept}", f"{seen['kept'][0]} all the while", "Find out who removes them")
         for kept in changed
     ]
-    text = f"passed in {healthy['seconds']} s when healthy; broken: failed after {broken['seconds']} s: {_last(broken)}"
+    text = f"healthy: {_ended(healthy)}; broken: {_ended(broken)}"
     return judge(
         2,
         "runs of helm test",

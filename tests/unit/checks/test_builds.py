@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from seatrial.checks.builds import CleanBuild, judge_clean_builds
+from seatrial.checks.builds import CleanBuild, _but_reports, judge_clean_builds
 from seatrial.verdict import Outcome
 
 BUILD = CleanBuild("backend", Path("Dockerfile"), "", ran=6, cached=0, errors=(), untracked=(), seconds=12.0, when="r1")
@@ -36,3 +38,9 @@ def test_without_a_repository_nobody_can_tell_what_a_checkout_holds():
 
 def test_no_image_is_a_failure():
     assert judge_clean_builds([]).outcome is Outcome.FAILED
+
+
+def test_what_runs_write_into_the_repository_is_no_file_of_the_build(tmp_path: Path):
+    world: Any = SimpleNamespace(folder=tmp_path / "reports" / "1")
+    names = ["reports/1/kubeconfig", "reports/0/index.html", "reports.py", "app/reports/x.py"]
+    assert _but_reports(world, tmp_path, names) == ["app/reports/x.py", "reports.py"]

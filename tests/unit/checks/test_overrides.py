@@ -5,11 +5,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from seatrial.chart.values import Leaf
+from seatrial.checks import overrides as module
 from seatrial.checks.overrides import Overrides, Search, _invalid, all_versions, changes, judge_overrides
 from seatrial.checks.rendering import merged, nested
 from seatrial.verdict import Outcome
@@ -170,3 +173,19 @@ def test_custom_resources_have_no_schema_of_kubernetes_own(tmp_path: Path) -> No
     source = "---\n# Source: shop/templates/a.yaml\n"
     (found,) = _invalid(source + custom + "# Source: shop/templates/b.yaml\n" + service, tmp_path, all_versions()[-1])
     assert found.startswith("Service s: ")
+
+
+def test_what_only_the_trials_choice_reads_shows_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Fake:
+        def template(self, chart: Path, *, overrides: Mapping[str, Any], **_: Any) -> str:
+            values = merged({"mode": "server", "file": {"path": "a.db"}, "idle": "x"}, overrides)
+            data = {"mode": values["mode"]} | ({"path": values["file"]["path"]} if values["mode"] == "file" else {})
+            return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data})
+
+    monkeypatch.setattr(module, "chart_path", lambda world: tmp_path)
+    monkeypatch.setattr(module, "static_helm", lambda world: Fake())
+    monkeypatch.setattr(module, "kube_version", lambda world: "1.34.0")
+    world: Any = SimpleNamespace(app=SimpleNamespace(chart=SimpleNamespace(release="r"), namespace="n"))
+    rows = [leaf("mode", "server"), leaf("file.path", "a.db"), leaf("idle", "x")]
+    assert module._search(world, rows, {}, {}, {})["seen"].keys() == {"mode"}
+    assert module._search(world, rows, {}, {"mode": "file"}, {})["seen"].keys() == {"mode", "file.path"}

@@ -51,6 +51,11 @@ def test_one_file_for_each_pattern_is_planted(tmp_path: Path):
     assert (tmp_path / ".env").read_text() == "mine"
 
 
+def test_a_pattern_may_name_a_folder_as_if_it_were_a_file(tmp_path: Path):
+    (tmp_path / ".helmignore").write_text(".git\n.vscode\n")
+    assert {".git/config", ".vscode"} <= set(plant(tmp_path))
+
+
 def environments(render, healthy, *change: str, others=None) -> Environments:
     installed = render(healthy)
     if others is None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from seatrial.checks import switches as module
 from seatrial.checks.switches import Difference, Switches, fixed_replicas, judge_switches, pairwise, unsteady
 from seatrial.errors import Place
 from seatrial.verdict import Outcome
@@ -86,6 +88,37 @@ def test_a_switch_of_unknown_purpose_may_change_anything_and_add_what_it_names(r
     for name, outcome in (("queue", Outcome.PASSED), ("other", Outcome.FAILED)):
         difference = Difference(("queue", "enabled"), render(healthy), render(healthy + queue.format(name=name)))
         assert judge_switches(switches(difference)).outcome is outcome
+
+
+def test_another_form_of_the_switchs_word_names_it_too(render, healthy):
+    job = "---\n# Source: shop/templates/job.yaml\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: shop-{name}\n"
+    for name, outcome in (("migrate", Outcome.PASSED), ("mig", Outcome.FAILED)):
+        difference = Difference(("migrations", "enabled"), render(healthy), render(healthy + job.format(name=name)))
+        assert judge_switches(switches(difference)).outcome is outcome
+
+
+def test_a_test_may_try_what_is_switched_on(render, healthy):
+    hook = "---\n# Source: t/t.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: t\n  annotations: {{helm.sh/hook: {on}}}\nspec: {{x: {x}}}\n"
+    for on, outcome in (("test", Outcome.PASSED), ("pre-install", Outcome.FAILED)):
+        off, with_it = (render(healthy + hook.format(on=on, x=x)) for x in (1, 2))
+        assert judge_switches(switches(Difference(("metrics", "enabled"), off, with_it))).outcome is outcome
+
+
+def test_a_switch_that_idles_by_default_is_thrown_over_the_trials_values(monkeypatch: pytest.MonkeyPatch, render, healthy):
+    other = render(healthy, "minReplicas: 2", "minReplicas: 3")
+    monkeypatch.setattr(module, "trial_values", lambda world: {"backend": "sqlite"})
+    shown: dict[str, Any] = {}
+
+    def tried(world: Any, given: Any, setting: Any) -> Any:
+        assert given == {"backend": "sqlite"}
+        return shown["on"] if setting[("copies", "enabled")] else render(healthy)
+
+    monkeypatch.setattr(module, "_try", tried)
+    idle, world = Difference(("copies", "enabled"), render(healthy), render(healthy)), cast(Any, None)
+    for on, changed in ((other, True), (render(healthy), False), ("does not render", False)):
+        shown["on"] = on
+        assert (module._in_the_trial(world, idle) is not idle) is changed
+    assert module._is_idle(idle) and not module._is_idle(Difference(("x", "enabled"), render(healthy), other))
 
 
 def test_a_dead_switch_fails(render, healthy):
