@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from seatrial.checks.contexts import copy_files, ignore_file, sent_files, tracke
 from seatrial.checks.remembered import digest, own_source, recall, remember
 from seatrial.errors import ImageBuildError, Place
 from seatrial.images.bases import provide
-from seatrial.images.build import ImageBuild, build_images
+from seatrial.images.build import ImageBuild, build_images, build_secrets, canary
+from seatrial.tools.docker import Docker
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -179,8 +180,8 @@ class Rebuild:
 def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: tuple[str, ...]) -> Rebuild | None:
     """Edit one source file in a copy of a context and build up to the stage that installs dependencies.
 
-    Only that stage: what follows it may rightly run again. Nothing is exported. Without the registry settings an install step
-    that is not cached fails or runs; either way the log says so.
+    Only that stage: what follows it may rightly run again. Nothing is exported. An install step that was not cached has run then, and
+    all is done once more: the engine may have dropped that layer and kept the image that was made of it.
 
     Args:
         name: component.
@@ -204,13 +205,21 @@ def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: t
         for extra in (image.dockerfile, Path(".dockerignore")):
             if (folder / extra).is_file() and not (copy / extra).exists():
                 copy_files_into(folder, extra, copy)
-        with (copy / edited).open("a") as source:
-            source.write("\n")
         argv = [f"--file={copy / image.dockerfile}", f"--target={step.stage}" if step.stage else "", "--output=type=cacheonly"]
         argv += [f"--build-arg={key}={value}" for key, value in image.args.items()] + _contexts(world, build)
-        done = docker("buildx", "build", "--progress=plain", *filter(None, argv), copy, timeout=600, check=False)
+        with build_secrets(canary(world.toolchain.cache)) as (files, _):
+            argv += [f"--secret=id={key},src={path}" for key, path in files.items()]
+            cached = any(_edited_build(docker, copy, edited, [*filter(None, argv), copy], install) for _ in range(2))
+    return Rebuild(edited, step.instruction, cached)
+
+
+def _edited_build(docker: Docker, context: Path, edited: str, argv: Sequence[str | Path], install: str) -> bool:
+    """Add a line to a file of a context and build; whether the install step came from the cache."""
+    with (context / edited).open("a") as source:
+        source.write("\n")
+    done = docker("buildx", "build", "--progress=plain", *argv, timeout=600, check=False)
     again = next((step for step in steps(done.output) if install in step.instruction), None)
-    return Rebuild(edited, step.instruction, again is not None and again.cached)
+    return again is not None and again.cached
 
 
 def copy_files_into(source: Path, name: Path, target: Path) -> None:

@@ -96,7 +96,7 @@ def build_images(
     files = {reference: _dockerfile(app, image) for reference, (_, image) in images.items()}
     folder.mkdir(parents=True, exist_ok=True)
     mark = canary(toolchain.cache)
-    with _build_secrets(mark) as (files_by_id, settings), ThreadPoolExecutor(max_workers=2 * len(images) + 1) as pool:
+    with build_secrets(mark) as (files_by_id, settings), ThreadPoolExecutor(max_workers=2 * len(images) + 1) as pool:
         bases = {
             reference: pool.submit(provide, reference, docker, toolchain, say)
             for reference in sorted({base for file in files.values() for base in file.bases()})
@@ -186,7 +186,7 @@ def canary(cache: Path) -> str:
 
 
 @contextmanager
-def _build_secrets(mark: str) -> Iterator[tuple[dict[str, Path], RegistrySettings]]:
+def build_secrets(mark: str) -> Iterator[tuple[dict[str, Path], RegistrySettings]]:
     """The machine's registry settings as files for ``RUN --mount=type=secret``, there as long as the builds run.
 
     Each begins with a comment that holds the canary. A certificate is given only where the machine needs one of its own.

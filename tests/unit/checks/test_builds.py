@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.checks.builds import CleanBuild, _but_reports, judge_clean_builds
+from seatrial.checks.builds import CleanBuild, _but_reports, _edited_build, judge_clean_builds
 from seatrial.verdict import Outcome
 
 BUILD = CleanBuild("backend", Path("Dockerfile"), "", ran=6, cached=0, errors=(), untracked=(), seconds=12.0, when="r1")
@@ -44,3 +44,17 @@ def test_what_runs_write_into_the_repository_is_no_file_of_the_build(tmp_path: P
     world: Any = SimpleNamespace(folder=tmp_path / "reports" / "1")
     names = ["reports/1/kubeconfig", "reports/0/index.html", "reports.py", "app/reports/x.py"]
     assert _but_reports(world, tmp_path, names) == ["app/reports/x.py", "reports.py"]
+
+
+@pytest.mark.parametrize(("said", "cached"), [("CACHED", True), ("DONE 9.1s", False)])
+def test_a_build_after_an_edit_tells_whether_it_installs_again(tmp_path: Path, said: str, cached: bool):
+    (tmp_path / "page.tsx").write_text("x")
+    given: list[Any] = []
+
+    def docker(*argv: Any, **_: Any) -> Any:
+        given.append((argv[-1], (tmp_path / "page.tsx").read_text()))
+        return SimpleNamespace(output=f"#7 [deps 3/4] RUN npm ci\n#7 {said}\n")
+
+    for text in ("x\n", "x\n\n"):
+        assert _edited_build(docker, tmp_path, "page.tsx", [tmp_path], "npm ci") is cached  # type: ignore[arg-type]
+        assert given.pop() == (tmp_path, text), "each build sees another file"
