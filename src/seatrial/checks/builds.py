@@ -180,8 +180,8 @@ class Rebuild:
 def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: tuple[str, ...]) -> Rebuild | None:
     """Edit one source file in a copy of a context and build up to the stage that installs dependencies.
 
-    Only that stage: what follows it may rightly run again. Nothing is exported. An install step that was not cached has run then, and
-    all is done once more: the engine may have dropped that layer and kept the image that was made of it.
+    Only that stage: what follows it may rightly run again. Nothing is exported. An install step that was not cached has run then,
+    and all is done once more: the engine may have dropped that layer and kept the image that was made of it.
 
     Args:
         name: component.
