@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,10 @@ def _own_build(world: World, build: ImageBuild) -> dict[str, Any] | None:
     return None if any(step.cached and step.works for step in found) else _result(found, build.seconds, world.run_id)
 
 
+_ALONE = threading.Lock()
+"""BuildKit joins the same step of builds that run at the same time: one without cache would run it for one that has it cached."""
+
+
 def _from_scratch(world: World, name: str, part: Component, folder: Path, names: list[str]) -> dict[str, Any]:
     """Build without cache from a copy that holds just the files that git tracks."""
     tag = f"{part.image.tag}-clean-{world.run_id}"
@@ -117,7 +122,10 @@ def _from_scratch(world: World, name: str, part: Component, folder: Path, names:
         logs = world.folder / "evidence" / "images" / "clean"
         began = time.monotonic()
         try:
-            built = build_images(app, world.docker, toolchain=world.toolchain, folder=logs, say=lambda text: None, cache=False)
+            with _ALONE:
+                built = build_images(
+                    app, world.docker, toolchain=world.toolchain, folder=logs, say=lambda text: None, cache=False
+                )
         except ImageBuildError as error:
             return {**_result([], time.monotonic() - began, world.run_id), "trouble": str(error)}
         world.docker.remove_images([built[name].reference])
@@ -207,7 +215,7 @@ def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: t
                 copy_files_into(folder, extra, copy)
         argv = [f"--file={copy / image.dockerfile}", f"--target={step.stage}" if step.stage else "", "--output=type=cacheonly"]
         argv += [f"--build-arg={key}={value}" for key, value in image.args.items()] + _contexts(world, build)
-        with build_secrets(canary(world.toolchain.cache)) as (files, _):
+        with _ALONE, build_secrets(canary(world.toolchain.cache)) as (files, _):
             argv += [f"--secret=id={key},src={path}" for key, path in files.items()]
             cached = any(_edited_build(docker, copy, edited, [*filter(None, argv), copy], install) for _ in range(2))
     return Rebuild(edited, step.instruction, cached)
