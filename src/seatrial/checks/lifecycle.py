@@ -25,11 +25,11 @@ from seatrial.world import World
 
 CRITERION = "M1-DF-06"
 START_SECONDS = 60.0
+"""Until a backend listens; two cores that also build and start a cluster are slow."""
 QUIET_SECONDS = 5.0
 """So long without a line is taken for the end of a start that nobody can see."""
 NOT_FOUND = (126, 127)
 """Exit codes of ``docker exec`` for a program that is not there."""
-"""Until a backend listens; two cores that also build and start a cluster are slow."""
 LOOK_SECONDS = 0.25
 INITS = frozenset({"tini", "docker-init", "dumb-init", "catatonit", "s6-svscan", "init"})
 LISTENING = "0A"
@@ -69,11 +69,11 @@ class Life:
         port: that it should listen on.
         look: what it showed once it listened; None where it never did, or nobody could see it.
         shell: whether its image has one, without which nobody can look from inside.
-        beside: the database that it was started beside, where it never listened alone; empty where it was alone.
         log: its last lines, where it never listened.
         stop_seconds: that ``docker stop`` took.
         code: exit code; None where it was not stopped.
         limit: seconds that it may take to stop.
+        beside: the database that it was started beside, where it never listened alone; empty where it was alone.
     """
 
     component: str

@@ -18,12 +18,12 @@ from seatrial.tools.kube import Kube, Object, selector_of
 TEMPLATE_HASH = "pod-template-hash"
 HELPER = "seatrial.dev/helper"
 """Label of every object that a trial adds to the application's namespace; such pods are no part of the application."""
+HELPER_NAME = "seatrial-"
+"""How the names of such pods begin: events outlive the labels of what they speak of."""
 STANDING = ("Deployment", "StatefulSet")
 """Kinds that run a component."""
 BE_FOUND = "Give its pods the labels that docs/seatrial-yaml.md describes under components, or name theirs in seatrial.yaml."
 """What to do about a component of which nothing is found."""
-HELPER_NAME = "seatrial-"
-"""How the names of such pods begin: events outlive the labels of what they speak of."""
 
 
 def selector(app: App, component: str | None = None) -> str:
