@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from .application import Application
 from .people import Person
@@ -102,6 +102,28 @@ def test_todos_by_form(user: Person, title: str) -> None:
     user.open("/")
     expect(user.todo(other)).to_have_count(0)
     assert user.rows("select id from todos where id = {}", number) == []
+
+
+def test_before_the_script_runs(user: Person, title: str) -> None:
+    """As on a slow machine: what is typed stays, and no button is pressed in vain."""
+    held: list[Route] | None = []
+    user.page.route("**/_next/static/**/*.js", lambda route: route.continue_() if held is None else held.append(route))
+    user.page.goto("/", wait_until="commit")
+    buttons = [user.page.get_by_role("button", name=name, exact=True) for name in ("Add", "Send", "Log out")]
+    user.page.get_by_label("New todo", exact=True).fill(title)
+    user.page.get_by_label("Message", exact=True).fill("what is open?")
+    for button in buttons:
+        expect(button).to_be_disabled()
+
+    assert held, "the page has no script"
+    scripts, held = held, None
+    for script in scripts:
+        script.continue_()
+    user.press("Add")
+    expect(user.todo(title)).to_be_visible()
+    user.press("Send")
+    expect(user.log).to_contain_text(title)
+    expect(buttons[2]).to_be_enabled()
 
 
 def test_todos_by_chat(user: Person, title: str) -> None:

@@ -16,7 +16,18 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, Response, StorageState, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Locator,
+    Page,
+    Request,
+    Response,
+    StorageState,
+    sync_playwright,
+)
 
 from seatrial.app import App, Journey, Step
 from seatrial.errors import ToolchainError
@@ -50,6 +61,8 @@ MIXED = "Mixed Content"
 _QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 _ABORTED = "net::ERR_ABORTED"
 """A request that the page itself gave up, as a router does with what it had begun to fetch in advance."""
+_IDLE = "() => new Promise((idle) => requestIdleCallback(() => idle()))"
+"""Ends when a page's thread has nothing left to do, such as to take over what the server has rendered, piece by piece."""
 
 
 @dataclass
@@ -63,6 +76,7 @@ class Seen:
         answers: of each request that came to its end: method, url, kind (Playwright's resource type), status (None without an
             answer), error.
         failed: requests without an answer or with a status >= 500, as messages say it.
+        settled: whether the page was waited for since it last turned to another address; see :meth:`Sitting.settle`.
     """
 
     console: list[str] = field(default_factory=list)
@@ -72,6 +86,7 @@ class Seen:
     answers: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     crashed: bool = False
+    settled: bool = False
 
     def listen(self, page: Page) -> None:
         page.on("console", self._on_console)
@@ -81,6 +96,7 @@ class Seen:
         page.on("requestfailed", self._on_failed)
         page.on("response", self._on_response)
         page.on("crash", self._on_crash)
+        page.on("framenavigated", self._on_navigated)
 
     def rest(self, page: Page) -> None:
         """Wait until nothing that the page asked for is under way, no longer than a step may take.
@@ -119,6 +135,10 @@ class Seen:
     def _on_crash(self, page: Page) -> None:
         self.crashed = True
 
+    def _on_navigated(self, frame: Frame) -> None:
+        if frame.parent_frame is None:
+            self.settled = False
+
 
 def _request(request: Request, status: int | None, error: str) -> dict[str, Any]:
     return {"method": request.method, "url": request.url, "kind": request.resource_type, "status": status, "error": error}
@@ -143,13 +163,31 @@ class Sitting:
             for step in steps:
                 if step.open is not None:
                     self.seen.rest(self.page)
+                elif step.see is None:
+                    self.settle()
                 _take(self.page, step, self.known)
+                if step.open is not None:
+                    self.settle()
                 done += 1
             self.seen.rest(self.page)
         except Error as error:
             done = min(done, len(steps) - 1)
             return done, f"{_words(steps[done], self.known['marker'])}: {_first_lines(error.message)}"
         return done, ""
+
+    def settle(self) -> None:
+        """Wait until the page's scripts have taken over, no longer than a step may take: what is filled in before is lost.
+
+        A page may have turned to another by itself, and what is to be seen of that one tells nothing of its scripts.
+        """
+        deadline = time.monotonic() + STEP_SECONDS
+        while not (self.seen.settled or self.seen.crashed) and time.monotonic() < deadline:
+            self.seen.settled = True
+            try:
+                self.page.wait_for_load_state("networkidle")
+                self.page.evaluate(_IDLE)
+            except Error:  # it never rests, or another page has come up meanwhile, which is then waited for
+                self.page.wait_for_timeout(LOOK_MS)
 
     def await_answer(self, is_it: Callable[[Mapping[str, Any]], bool]) -> None:
         """Wait until a request that is meant has come to its end, no longer than a step may take.
@@ -268,10 +306,9 @@ def visitor(world: World, profiles: Profiles | None = None, *, address: str = ""
 
 
 def _take(page: Page, step: Step, known: Mapping[str, str]) -> None:
-    """One step. Names and labels are matched in full; a page counts as opened when its requests have come to rest, for what is
-    filled in before a page's script has taken over is lost."""
+    """One step. Names and labels are matched in full."""
     if step.open is not None:
-        page.goto(users.fill_in(step.open, known), wait_until="networkidle")
+        page.goto(users.fill_in(step.open, known), wait_until="load")
     elif step.fill is not None:
         for label, text in step.fill.items():
             page.get_by_label(users.fill_in(label, known), exact=True).fill(users.fill_in(text, known))

@@ -56,16 +56,41 @@ enter.onclick = async () => {
 </script>"""
 
 
+RENDERED = b"""<!doctype html><title>rendered</title>
+<label for="t">Title</label><input id="t"><button id="b">Add</button><p id="p"></p>
+<script>
+const next = new MessageChannel();
+let left = 200;
+next.port1.onmessage = () => {  // takes the page over in pieces of 5 ms, as React does
+  for (const until = performance.now() + 5; performance.now() < until;);
+  if (left-- > 0) { next.port2.postMessage(0); return; }
+  document.getElementById("t").value = "";
+  document.getElementById("b").onclick = () => { document.getElementById("p").textContent = document.getElementById("t").value; };
+};
+setTimeout(() => fetch("/late").then(() => next.port2.postMessage(0)), 200);
+</script>"""
+
+MOVER = b"""<!doctype html><title>mover</title><button onclick="fetch('/late').then(() => location.replace('/rendered'))">Enter</button>"""
+
+RESTLESS = b"""<!doctype html><title>restless</title><button onclick="this.textContent = 'Rung'">Ring</button>
+<script>(async () => { for (;;) await fetch("/poll"); })();</script>"""
+
+
 class _Shop(BaseHTTPRequestHandler):
     hosts: ClassVar[list[str]] = []
     posted: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.hosts.append(self.headers["Host"])
+        if self.path == "/poll":
+            time.sleep(0.3)
         known = "session=kim" in (self.headers["Cookie"] or "")
         pages = {
             "/": PAGE,
             "/door": DOOR,
+            "/rendered": RENDERED,
+            "/mover": MOVER,
+            "/restless": RESTLESS,
             "/inside": b"<title>in</title>Hello Kim" if known else b"<title>out</title>Who are you?",
         }
         self._answer(200, pages.get(self.path, b""))
@@ -147,6 +172,28 @@ def test_a_browser_walks_to_the_end_and_to_where_it_stops(world: World, tmp_path
     assert broken["done"] == 3
     assert broken["stopped"].startswith("click 'Twin': ") and "resolved to 2 elements" in broken["stopped"]
     assert (tmp_path / broken["screenshot"]).exists() and broken["screenshot"] != whole["screenshot"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_page_that_another_one_turned_to_is_waited_for(world: World) -> None:
+    steps: list[dict[str, Any]] = [
+        {"open": "/mover"},
+        {"click": "Enter"},
+        {"see": "Title"},
+        {"fill": {"Title": "{marker}"}},
+        {"click": "Add"},
+        {"see": "{marker}"},
+    ]
+    with journeys.visitor(world) as visit:
+        seen = visit.walk(journey(*steps), "run-13")
+    assert (seen["done"], seen["stopped"]) == (6, "")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_page_that_never_rests_is_used_all_the_same(world: World) -> None:
+    with journeys.visitor(world) as visit:
+        seen = visit.walk(journey({"open": "/restless"}, {"click": "Ring"}, {"see": "Rung"}), "run-14")
+    assert (seen["done"], seen["stopped"]) == (3, "")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

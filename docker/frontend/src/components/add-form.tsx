@@ -1,38 +1,40 @@
 "use client";
 
 import { type FormEvent, useRef, useState } from "react";
+import { useRunning } from "../lib/use-running.ts";
 
 interface Props {
   onAdd: (title: string, description: string) => Promise<boolean>;
 }
 
 export function AddForm({ onAdd }: Props) {
-  const [title, setTitle] = useState("");
-  const [note, setNote] = useState("");
+  const running = useRunning();
   const [busy, setBusy] = useState(false);
   const titleField = useRef<HTMLInputElement>(null);
 
-  async function submit(event: FormEvent) {
+  async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    if (busy || !title.trim()) return;
+    const form = event.currentTarget;
+    const given = new FormData(form);
+    const title = String(given.get("title")).trim();
+    if (busy || !title) return;
     setBusy(true);
-    if (await onAdd(title.trim(), note.trim())) {
-      setTitle("");
-      setNote("");
+    if (await onAdd(title, String(given.get("note")).trim())) {
+      form.reset();
       titleField.current?.focus();
     }
     setBusy(false);
   }
 
+  // The fields are the browser's own: what is typed before this script runs stays.
   return (
     <form className="card add" onSubmit={(event) => void submit(event)}>
       <div className="field">
         <label htmlFor="title">New todo</label>
         <input
           id="title"
+          name="title"
           ref={titleField}
-          value={title}
-          onChange={(event) => setTitle(event.target.value)}
           placeholder="What needs doing?"
           maxLength={200}
           autoComplete="off"
@@ -43,15 +45,9 @@ export function AddForm({ onAdd }: Props) {
         <label htmlFor="note">
           Note <span className="optional">optional</span>
         </label>
-        <input
-          id="note"
-          value={note}
-          onChange={(event) => setNote(event.target.value)}
-          maxLength={2000}
-          autoComplete="off"
-        />
+        <input id="note" name="note" maxLength={2000} autoComplete="off" />
       </div>
-      <button type="submit" className="primary" disabled={busy}>
+      <button type="submit" className="primary" disabled={busy || !running}>
         {busy ? "Adding…" : "Add"}
       </button>
     </form>

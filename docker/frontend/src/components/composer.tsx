@@ -1,6 +1,6 @@
 "use client";
 
-import { type FormEvent, type KeyboardEvent, useRef, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useRef } from "react";
 import type { ChatState } from "../lib/chat-state.ts";
 
 interface Props {
@@ -11,16 +11,17 @@ interface Props {
 }
 
 export function Composer({ phase, onAsk, onStop }: Props) {
-  const [text, setText] = useState("");
+  /** The browser's own: what is typed before this script runs stays. */
   const field = useRef<HTMLTextAreaElement>(null);
 
   async function send(event: FormEvent | KeyboardEvent) {
     event.preventDefault();
-    const message = text.trim();
-    if (phase !== "ready" || !message) return;
-    setText("");
-    field.current?.focus();
-    if (!(await onAsk(message))) setText((written) => written || message);
+    const written = field.current;
+    const message = written?.value.trim();
+    if (phase !== "ready" || !written || !message) return;
+    written.value = "";
+    written.focus();
+    if (!(await onAsk(message))) written.value ||= message;
   }
 
   function sendOnEnter(event: KeyboardEvent) {
@@ -37,8 +38,6 @@ export function Composer({ phase, onAsk, onStop }: Props) {
         id="message"
         ref={field}
         rows={1}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
         onKeyDown={sendOnEnter}
         placeholder="Add milk, please"
         maxLength={4000}

@@ -2,12 +2,14 @@
 
 import { useState } from "react";
 import { sentence } from "../lib/api-error.ts";
+import { useRunning } from "../lib/use-running.ts";
 import { Alert } from "./alert";
 import { useApi } from "./api-provider";
 
 /** Ends the session. Only the server can: the cookie is out of the page's reach. */
 export function LogOutButton() {
   const api = useApi();
+  const running = useRunning();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
 
@@ -26,7 +28,7 @@ export function LogOutButton() {
 
   return (
     <>
-      <button type="button" className="quiet" disabled={busy} onClick={() => void logOut()}>
+      <button type="button" className="quiet" disabled={busy || !running} onClick={() => void logOut()}>
         Log out
       </button>
       {error && <Alert message={error} />}

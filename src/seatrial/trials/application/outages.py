@@ -225,6 +225,7 @@ class Onlookers(Watch):
         Args:
             or_works: the browser may have another way to the backend, as it has where the edge leads there itself.
         """
+        self._sitting.settle()
         page, began, text = self._sitting.page, time.monotonic(), None
         milliseconds = (self._limits["answer"] + PATIENCE_SECONDS) * 1000
         with suppress(Error):  # then nothing is shown, which is judged
