@@ -188,8 +188,7 @@ class Rebuild:
 def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: tuple[str, ...]) -> Rebuild | None:
     """Edit one source file in a copy of a context and build up to the stage that installs dependencies.
 
-    Only that stage: what follows it may rightly run again. Nothing is exported. An install step that was not cached has run then,
-    and all is done once more: the engine may have dropped that layer and kept the image that was made of it.
+    Only that stage: what follows it may rightly run again. Nothing is exported.
 
     Args:
         name: component.
@@ -202,7 +201,7 @@ def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: t
     image, build, docker = world.app.components[name].image, world.images[name], world.docker
     assert image.context is not None
     folder = world.app.path(image.context)
-    sent = sorted(sent_files(docker, folder, ignore_file(folder / image.dockerfile, folder)))
+    sent = _but_reports(world, folder, sent_files(docker, folder, ignore_file(folder / image.dockerfile, folder)))
     edited = next((path for path in sent if path.endswith(source_suffixes) and "/" in path), None)
     step = next((step for step in steps(build.log.read_text(encoding="utf-8")) if install in step.instruction), None)
     if edited is None or step is None:
@@ -217,7 +216,7 @@ def rebuild_after_edit(world: World, name: str, install: str, source_suffixes: t
         argv += [f"--build-arg={key}={value}" for key, value in image.args.items()] + _contexts(world, build)
         with _ALONE, build_secrets(canary(world.toolchain.cache)) as (files, _):
             argv += [f"--secret=id={key},src={path}" for key, path in files.items()]
-            cached = any(_edited_build(docker, copy, edited, [*filter(None, argv), copy], install) for _ in range(2))
+            cached = _edited_build(docker, copy, edited, [*filter(None, argv), copy], install)
     return Rebuild(edited, step.instruction, cached)
 
 
