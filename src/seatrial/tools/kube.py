@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -350,11 +350,16 @@ class Kube:
         )
         return str(response.data.decode("utf-8", "replace"))
 
-    def warnings(self, namespace: str) -> list[str]:
-        """Warning events of a namespace, oldest first, one line each."""
+    def _warnings(self, namespace: str, names: Iterable[str]) -> list[str]:
+        """Warning events of a namespace, a line each, latest first; those of certain objects and what they made before others."""
+        mine = tuple(names)
+
+        def rank(event: Object) -> tuple[bool, str]:
+            when = event.get("lastTimestamp") or event.get("eventTime") or ""
+            return str(event["involvedObject"].get("name")).startswith(mine), when
+
         events = self.find("Event", namespace, field_selector="type=Warning")
-        events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
-        return [_event_line(event) for event in events]
+        return [_event_line(event) for event in sorted(events, key=rank, reverse=True)]
 
     # waiting
 
@@ -420,7 +425,7 @@ class Kube:
             why_not: says from the last objects what stood in the way.
 
         Raises:
-            WaitTimeout: with ``why_not``'s words and the namespace's latest warning events.
+            WaitTimeout: with ``why_not``'s words and the latest warning events, those of what is watched before others.
         """
         last: dict[str, Object] = {}
         for last in self.watch(kind, namespace, selector=selector, timeout=timeout):
@@ -429,7 +434,7 @@ class Kube:
                 return found
         reasons = [why_not(last)] if why_not else []
         if namespace:
-            reasons += self.warnings(namespace)[-3:]
+            reasons += self._warnings(namespace, last)[:3]
         raise WaitTimeout(
             f"waited {timeout:.0f} s for {what}" + ("; " + "; ".join(reason for reason in reasons if reason) if reasons else "")
         )

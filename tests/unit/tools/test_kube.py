@@ -284,17 +284,23 @@ def test_wait_says_what_stood_in_the_way(api: FakeApi, kube: Kube) -> None:
             handler.say(pods("a"))
 
     api.on("GET", PODS, answer)
+    told = [("b", "09"), ("a-x1", "07"), ("a-x1", "08"), ("c", None)]
     events = [
         {
             "metadata": {},
-            "involvedObject": {"kind": "Pod", "name": "a"},
+            "involvedObject": {"kind": "Pod", "name": name},
+            "lastTimestamp": second and f"2026-01-01T00:00:{second}Z",
             "reason": "BackOff",
-            "message": "crash\n",
+            "message": f"crash {second}\n",
             "type": "Warning",
         }
+        for name, second in told
     ]
     api.on("GET", "/api/v1/namespaces/shop/events", say({"apiVersion": "v1", "metadata": {}, "items": events}))
-    with pytest.raises(WaitTimeout, match=r"waited 1 s for a to be ready; a is Pending; Pod/a: BackOff: crash"):
+    with pytest.raises(
+        WaitTimeout,
+        match=r"waited 1 s for a to be ready; a is Pending; Pod/a-x1: BackOff: crash 08; Pod/a-x1: .* 07; Pod/b: .* 09.$",
+    ):
         kube.wait(
             "Pod",
             "shop",
