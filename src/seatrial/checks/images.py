@@ -252,7 +252,8 @@ def judge_users(seen: list[Built]) -> Verdict:
 def _writable_faults(built: Built, gid: int) -> list[Fault]:
     def is_code(path: str, entry: Entry) -> bool:
         data = any(path == volume or path.startswith(f"{volume}/") for volume in built.volumes)
-        return entry.kind in ("file", "folder") and not data and entry.writable_by(built.uid, gid)
+        shared = entry.kind == "folder" and entry.mode & 0o1002 == 0o1002  # /tmp: everybody's, and what lies there its owner's
+        return entry.kind in ("file", "folder") and not (data or shared) and entry.writable_by(built.uid, gid)
 
     hits = sorted(path for path, entry in built.content.files(with_base=False).items() if is_code(path, entry))
     if not hits:

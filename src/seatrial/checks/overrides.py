@@ -1,7 +1,8 @@
 """Whether each value of a chart can be overridden: another value must show in what is rendered (M3-RENDER-04).
 
 Most values are changed in one rendering, each to a text or number of its own, which is then looked for. What is left is changed
-alone, then beside each other switch: a value may count only where another one is turned.
+alone, then beside each other switch: a value may count only where another one is turned. Last it is changed beside all others of
+its section: it may count only where several are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ AT_ONCE = 2
 Values = Mapping[str, Any]
 Render = Callable[[Values], str | None]
 _QUANTITY = re.compile(r"\d+(?P<unit>m|[KMGT]i?)?")
+_ITEM = ("name", "key", "host", "ip", "mountPath", "topologyKey")
+_CONSTRAINT = {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+"""With these, what items of a pod's lists must have: tolerations, mounts, aliases, constraints. Fields too many are let pass."""
 _BASE64 = re.compile(r"\b[A-Za-z0-9+/]{4,}={0,2}")
 _DOCUMENT = re.compile(r"^---\n", re.MULTILINE)
 
@@ -46,11 +50,13 @@ class Change:
         leaf: of values.yaml.
         value: what it becomes, of the same type.
         mark: what can then be found in the rendering and nowhere else; empty where nothing can.
+        fits: whether Kubernetes takes it where it stands; nobody can know what an empty list or map is to hold.
     """
 
     leaf: Leaf
     value: Any
     mark: str = ""
+    fits: bool = True
 
     @property
     def values(self) -> dict[str, Any]:
@@ -73,6 +79,9 @@ def candidates(default: Any, number: int) -> Iterator[tuple[Any, str]]:
     elif isinstance(default, list):
         for value, mark in candidates(default[0] if default else "", number):
             yield [value, *default[1:]], mark
+        if not default:
+            word = f"zq{number}"
+            yield [{**dict.fromkeys(_ITEM, word), **_CONSTRAINT}], word
     elif isinstance(default, dict):
         for key, first in default.items():
             yield from (({**default, key: value}, mark) for value, mark in candidates(first, number) if mark)
@@ -96,23 +105,36 @@ def _texts(default: str, number: int) -> Iterator[tuple[str, str]]:
         yield text, ""
 
 
-def changes(rows: Sequence[Leaf], schema: Values | None, defaults: Values, examples: Values) -> tuple[list[Change], list[Leaf]]:
+def changes(
+    rows: Sequence[Leaf],
+    schema: Values | None,
+    defaults: Values,
+    examples: Values,
+    fits: Callable[[Values], bool] = lambda values: True,
+) -> tuple[list[Change], list[Leaf]]:
     """One change for each leaf, and the leaves for which none was found that the schema takes.
 
     Args:
         examples: key of a leaf -> another value, where somebody knows better.
+        fits: whether Kubernetes takes what is rendered with some values; asked of what fills an empty list or map.
     """
     check = jsonschema.validators.validator_for(schema)(schema) if schema else None
     found: list[Change] = []
     without: list[Leaf] = []
     for number, row in enumerate(rows, 1):
         told = [(examples[row.key], "")] if row.key in examples else candidates(row.default, number)
-        for value, mark in told:
-            if value != row.default and (check is None or check.is_valid(merged(defaults, nested(row.path, value)))):
-                found.append(Change(row, value, mark))
-                break
-        else:
+        taken = (
+            Change(row, value, mark)
+            for value, mark in told
+            if value != row.default and (check is None or check.is_valid(merged(defaults, nested(row.path, value))))
+        )
+        first = next(taken, None)
+        if first is None:
             without.append(row)
+        elif row.default in ([], {}):
+            found.append(next((change for change in (first, *taken) if fits(change.values)), replace(first, fits=False)))
+        else:
+            found.append(first)
     return found, without
 
 
@@ -148,7 +170,7 @@ class Search:
             return
         before, after = _told(self.render(merged(self.base, context)) or ""), _told(text)
         found = [change for change in group if _holds(after, change.mark) and not _holds(before, change.mark)]
-        self._note(found, text, how)
+        self._note(found, text, how, fits=all(change.fits for change in group))
 
     def alone(self, given: Sequence[Change], context: Values, how: str) -> None:
         """Make each change by itself and look whether anything is rendered otherwise."""
@@ -157,7 +179,7 @@ class Search:
             before, *after = pool.map(self.render, trials)
         for change, text in zip(given, after, strict=True):
             if text is not None and before is not None and text != before:
-                self._note([change], text, how)
+                self._note([change], text, how, fits=change.fits)
 
     def all(self, given: Sequence[Change]) -> None:
         """Look for all changes: together, alone, and beside each switch."""
@@ -175,10 +197,16 @@ class Search:
                 if not self._left(kin):
                     break
                 self.together(kin, merged(emptied.values, switch.values), f"{_how(emptied)} and {_how(switch)}")
+        for change in self._left(given):
+            context: Values = {}
+            for other in given:
+                if other is not change and other.fits and other.leaf.path[0] == change.leaf.path[0]:
+                    context = merged(context, other.values)
+            self.alone([change], context, f"another value for all else of {change.leaf.path[0]}")
 
-    def _note(self, found: Sequence[Change], text: str, how: str) -> None:
+    def _note(self, found: Sequence[Change], text: str, how: str, *, fits: bool) -> None:
         self.seen = {change.leaf.key: how for change in found} | self.seen
-        if found:
+        if found and fits:
             self.documents |= set(_DOCUMENT.split(text))
 
     def _left(self, given: Iterable[Change]) -> list[Change]:
@@ -222,8 +250,10 @@ class Overrides:
         lines: key of each leaf -> its line.
         seen: key -> beside what a change of it shows.
         without: keys for which no other value was found.
+        unfit: keys of empty lists and maps for which nothing was found that Kubernetes takes where it stands.
         listed: key -> reason why a change of it does not show, from seatrial.yaml.
-        invalid: objects that Kubernetes' schemas refuse after a change, with the reason.
+        invalid: objects that Kubernetes' schemas refuse after a change, with the reason; before each the key of what was changed,
+            or "" where nobody can tell.
         renderings: that were made.
         wanted: percent of the values that must show.
     """
@@ -232,8 +262,9 @@ class Overrides:
     lines: Mapping[str, int]
     seen: Mapping[str, str]
     without: tuple[str, ...]
+    unfit: tuple[str, ...]
     listed: Mapping[str, str]
-    invalid: tuple[str, ...]
+    invalid: tuple[tuple[str, str], ...]
     renderings: int
     wanted: float
 
@@ -257,8 +288,9 @@ def observe_overrides(world: World) -> Overrides:
         lines={row.key: row.line for row in rows},
         seen=found["seen"],
         without=tuple(found["without"]),
+        unfit=tuple(found["unfit"]),
         listed=declared.silent,
-        invalid=tuple(found["invalid"]),
+        invalid=tuple((key, text) for key, text in found["invalid"]),
         renderings=found["renderings"],
         wanted=float(world.limit("M3-RENDER-04", "overridden")),
     )
@@ -294,15 +326,26 @@ def _search(world: World, rows: Sequence[Leaf], given: Values, trial: Values, ex
                 said[name] = None
         return said[name]
 
-    rendered(base)  # once, before two ask for it at the same time
-    made, without = changes(turned, schema, defaults, examples)
+    known = next((each for each in reversed(all_versions()) if version.startswith(f"{each}.")), all_versions()[-1])
+    before = set(_invalid(rendered(base) or "", chart, known))
+
+    def fits(values: Values) -> bool:
+        text = rendered(merged(base, values))
+        return text is not None and before.issuperset(_invalid(text, chart, known))
+
+    made, without = changes(turned, schema, defaults, examples, fits)
     search = Search(rendered, base)
     search.all(made)
     search.base = merged(base, trial)  # what the trial chose (another database, say) is read there alone
     search.all([change for change in made if change.leaf.key not in search.seen])
-    known = next((each for each in reversed(all_versions()) if version.startswith(f"{each}.")), all_versions()[-1])
     invalid = sorted({fault for text in search.documents for fault in _invalid(text, chart, known)})
-    return {"seen": search.seen, "without": [row.key for row in without], "invalid": invalid, "renderings": len(said)}
+    return {
+        "seen": search.seen,
+        "without": [row.key for row in without],
+        "unfit": [change.leaf.key for change in made if not change.fits],
+        "invalid": [(next((change.leaf.key for change in made if _holds(text, change.mark)), ""), text) for text in invalid],
+        "renderings": len(said),
+    }
 
 
 def _invalid(text: str, chart: Path, version: str) -> Iterator[str]:
@@ -328,12 +371,18 @@ def judge_overrides(seen: Overrides) -> Verdict:
         else:
             mend = "Read it in a template, drop it, or say why in chart.silent of seatrial.yaml"
             faults.append(Fault(subject, "another value renders the same", "a difference", mend, place))
+    unknown += [
+        f"value {key} ({Place(seen.file, seen.lines[key])}): nothing that Kubernetes takes was found; name it in chart.examples"
+        for key in seen.unfit
+    ]
     for key in seen.listed:
         if key not in seen.lines or key in seen.seen:
             found = "a change of it shows" if key in seen.seen else "values.yaml has no such key"
             faults.append(Fault(f"chart.silent / {key}", found, "a value whose change shows nowhere", "Take it off the list"))
     mend = "Mend the template, or show a value that fits in chart.examples of seatrial.yaml"
-    faults += [Fault("a changed value", text, "an object that Kubernetes takes", mend) for text in seen.invalid]
+    for key, text in seen.invalid:
+        subject, at = (f"value {key}", Place(seen.file, seen.lines[key])) if key else ("a changed value", None)
+        faults.append(Fault(subject, text, "an object that Kubernetes takes", mend, at))
     told = [Evidence(f"{len(seen.seen)} of {len(seen.lines)} values show, by {seen.renderings} renderings: {share:.0f} %")]
     told += [Evidence(f"{key} shows beside {how} only") for key, how in seen.seen.items() if how]
     told += [Evidence(f"{key} shows nowhere: {why}") for key, why in seen.listed.items()]

@@ -350,7 +350,7 @@ class Kube:
         )
         return str(response.data.decode("utf-8", "replace"))
 
-    def _warnings(self, namespace: str, names: Iterable[str]) -> list[str]:
+    def warnings(self, namespace: str, names: Iterable[str] = ()) -> list[str]:
         """Warning events of a namespace, a line each, latest first; those of certain objects and what they made before others."""
         mine = tuple(names)
 
@@ -434,7 +434,7 @@ class Kube:
                 return found
         reasons = [why_not(last)] if why_not else []
         if namespace:
-            reasons += self._warnings(namespace, last)[:3]
+            reasons += self.warnings(namespace, last)[:3]
         raise WaitTimeout(
             f"waited {timeout:.0f} s for {what}" + ("; " + "; ".join(reason for reason in reasons if reason) if reasons else "")
         )

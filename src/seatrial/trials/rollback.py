@@ -198,7 +198,7 @@ def _delete_database_pod(world: World, kube: Kube) -> dict[str, Any] | None:
 
 
 def _roll_back(world: World, kube: Kube, helm: Helm, revision: int, *, whole: bool) -> dict[str, Any]:
-    """``helm rollback``, as long as it takes, while a client asks; where Helm gives up that is the application's fault.
+    """``helm rollback``, as long as it takes, while a client asks; what does not come back is the application's fault.
 
     Args:
         whole: the data is as it was. An application whose data is gone is not waited for before: it need not come back.
@@ -210,7 +210,8 @@ def _roll_back(world: World, kube: Kube, helm: Helm, revision: int, *, whole: bo
     with edge.watched(world) as client:
         began = time.monotonic()
         try:
-            helm.rollback(app.chart.release, revision, namespace=app.namespace, wait=True, timeout=limit)
+            helm.rollback(app.chart.release, revision, namespace=app.namespace, wait=False, timeout=limit)
+            upgrade.settle(kube, world, timeout=max(1.0, limit - (time.monotonic() - began)))
             edge.settle(world)
         except (HelmError, ClusterError) as failure:
             error = failure.message

@@ -87,7 +87,7 @@ def run(world: World, kube: Kube, helm: Helm) -> dict[str, Any]:
                 wait=False,
                 description=DESCRIPTION,
             )
-            _settle(kube, world)
+            settle(kube, world, timeout=ROLLED_SECONDS)
         except SeatrialError as failure:
             error = failure.message
         seconds = round(time.monotonic() - began, 1)
@@ -124,15 +124,21 @@ def manifest(helm: Helm, world: World) -> dict[str, Object]:
     return {f"{item['kind']} {item['metadata']['name']}": item for item in yaml.safe_load_all(text) if item}
 
 
-def _settle(kube: Kube, world: World) -> None:
-    """Each component's workload rolled out, at its autoscaler's minimum or above."""
+def settle(kube: Kube, world: World, *, timeout: float) -> None:
+    """Wait until each component's workload is rolled out, at its autoscaler's minimum or above.
+
+    Helm's own ``--wait`` would also wait for the address of a LoadBalancer, which nobody gives here.
+
+    Raises:
+        WaitTimeout: one was not, after ``timeout`` seconds for all of them.
+    """
     found = [item for name in world.app.components if (item := live.workload_of(kube, world.app, name)) is not None]
     least = {}
     for item in found:
         autoscaler = live.autoscaler_of(kube, world.app, item)
         if autoscaler is not None:
             least[item["metadata"]["name"]] = int(autoscaler["spec"].get("minReplicas") or 1)
-    steady.wait_rolled_out(kube, world.app.namespace, found, timeout=ROLLED_SECONDS, at_least=least)
+    steady.wait_rolled_out(kube, world.app.namespace, found, timeout=timeout, at_least=least)
 
 
 def _await_leavers(kube: Kube, world: World, old: Mapping[str, set[str]]) -> None:

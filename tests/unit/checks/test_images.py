@@ -141,6 +141,13 @@ def test_data_directories_may_be_written():
     assert judge_users([built(content=content(entries=entries), volumes=("/data",))]).outcome is Outcome.PASSED
 
 
+def test_a_folder_that_everybody_may_write_to_is_no_code():
+    """As a step that installs something leaves /tmp behind; without the sticky bit anybody could replace what lies there."""
+    tmp = Entry("/tmp", "folder", 0, 0, 0o1777)
+    assert judge_users([built(content=content(entries=(tmp,)))]).outcome is Outcome.PASSED
+    assert judge_users([built(content=content(entries=(replace(tmp, mode=0o777),)))]).outcome is Outcome.FAILED
+
+
 def test_a_container_that_cannot_be_asked_is_unknown():
     assert judge_users([built(inside="no shell answers")]).outcome is Outcome.INCONCLUSIVE
 

@@ -120,6 +120,7 @@ SEEN = Overrides(
     lines={"a": 1, "b": 2},
     seen={"a": "", "b": "c=true"},
     without=(),
+    unfit=(),
     listed={},
     invalid=(),
     renderings=7,
@@ -158,8 +159,39 @@ def test_a_value_that_could_not_be_changed_is_no_pass():
 
 
 def test_what_kubernetes_refuses_after_a_change_fails():
-    verdict = judge_overrides(replace(SEEN, invalid=("Service a: 'x' is not of type 'integer'",)))
-    assert verdict.outcome is Outcome.FAILED and "Service a: 'x' is not of type 'integer'" in verdict.reason
+    words = "Service a: 'x' is not of type 'integer'"
+    for key, subject in (("a", "value a (values.yaml:1): found "), ("", "a changed value: found ")):
+        verdict = judge_overrides(replace(SEEN, invalid=((key, words),)))
+        assert verdict.outcome is Outcome.FAILED and verdict.reason.startswith(subject + words)
+
+
+def test_what_fills_a_list_is_something_that_kubernetes_takes():
+    """A toleration is an object; of what no shape fits nothing is told of what it renders."""
+
+    def fits(values: Mapping[str, Any]) -> bool:
+        return isinstance(values.get("tolerations", [{}])[0], dict) and "rules" not in values
+
+    (first, second, third), _ = changes([leaf("tolerations", []), leaf("args", ["a"]), leaf("rules", [])], None, {}, {}, fits)
+    assert first.fits and first.value[0]["key"] == first.mark
+    assert second.fits and second.value == ["zq2"]
+    assert not third.fits and third.value == ["zq3"]
+
+    search = Search(lambda values: "---\n" + json.dumps(values), {})
+    search.alone([first, third], {}, "")
+    assert search.seen.keys() == {"tolerations", "rules"} and not any("rules" in document for document in search.documents)
+    verdict = judge_overrides(replace(SEEN, unfit=("b",)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE and "value b (values.yaml:2): nothing that Kubernetes takes" in verdict.reason
+
+
+def test_a_value_that_needs_two_others_is_seen_beside_all_of_its_section():
+    def render(values: Mapping[str, Any]) -> str:
+        edge = merged({"on": False, "rewrite": True, "prefix": ""}, values.get("edge", {}))
+        return "---\n" + json.dumps(["" if edge["rewrite"] else edge["prefix"], edge["prefix"]] if edge["on"] else [])
+
+    found, _ = changes([leaf("edge.on", False), leaf("edge.rewrite", True), leaf("edge.prefix", "")], None, {}, {})
+    search = Search(render, {})
+    search.all(found)
+    assert search.seen == {"edge.on": "", "edge.prefix": "edge.on=true", "edge.rewrite": "another value for all else of edge"}
 
 
 def test_a_chart_without_values_is_no_pass():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,7 +119,7 @@ class _Watch(Kube):
         for moment in self._moments:
             yield {item["metadata"]["name"]: item for item in moment}
 
-    def warnings(self, namespace: str) -> list[str]:
+    def warnings(self, namespace: str, names: Iterable[str] = ()) -> list[str]:
         return ["Pod/api-2: BackOff: restarting failed container"]
 
 
