@@ -1,8 +1,8 @@
 """Settings that are missing or change: a Secret without a required key (M2-CFG-03), and new values in both kinds (M2-CFG-04).
 
 One of the application's Deployments is tried in a namespace of its own, with the Secrets and ConfigMaps that it reads and nothing
-else: rendered by the chart, applied, rendered again with other values and applied again. The release is not touched, so this runs
-beside trials that only look.
+else: rendered by the chart, applied, rendered again with other values and applied again. One that does not start without its
+database gets an empty one. The release is not touched, so this runs beside trials that only look.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from seatrial.cluster.waiting import rolled_out
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.tools.helmfaults import ChartError
 from seatrial.tools.kube import Object, WaitTimeout
-from seatrial.trials import live, settings
+from seatrial.trials import copies, live, settings, steady
 from seatrial.verdict import Evidence, Fault, Verdict, judge
 from seatrial.world import World
 
@@ -33,6 +33,11 @@ REFUSED_SECONDS = 30.0
 """How long is waited for the kubelet to say that a key is missing."""
 LATE_SECONDS = 30.0
 """How much longer than allowed is waited, so that the message can say how late it was."""
+ENDS = 2
+"""After how many restarts it is clear that a program does not run without its database."""
+ITS, BESIDE = "true", "database"
+"""Values of the helpers' label: for the program that is tried, and for a database that stands beside it."""
+ITS_PODS = f"{live.HELPER}={ITS}"
 MISSING, READY, CRASHED = "CreateContainerConfigError", "Ready", "started, and ends"
 CARRIED = ("ConfigMap", "Secret", "ServiceAccount")
 """What a Deployment needs beside it."""
@@ -44,9 +49,10 @@ def observe_changes(world: World) -> dict[str, Any]:
     Returns:
         ``component``, ``secret`` and ``key`` (None where its container requires none), ``refused`` (the chart's words where it
         does not render without the key), ``state`` (of the container without the key, where it renders), ``ready`` (seconds after
-        the key was there, or None), ``restarts`` by then, ``why`` it is not Ready, ``changes`` (kind, name, key, variable,
-        container; ``rolled``: whether the pod template was another one; ``shown``: whether the running container has the new
-        value; ``seconds`` until that was seen), ``unknown`` (sentences), ``limits``.
+        the key was there, or None), ``restarts`` by then, ``why`` it is not Ready, ``beside`` (the database that it did not start
+        without, or None), ``changes`` (kind, name, key, variable, container; ``rolled``: whether the pod template was another;
+        ``shown``: whether the running container has the new value; ``seconds`` until that was seen), ``unknown`` (sentences),
+        ``limits``.
     """
     limits = {"ready": float(world.limit("M2-CFG-03", "ready")), "visible": float(world.limit("M2-CFG-04", "visible"))}
     component = _chosen(world)
@@ -111,7 +117,7 @@ class Stand:
         entry = self._required()
         name, key = (entry["name"], entry["key"]) if entry is not None else (None, None)
         seen: dict[str, Any] = {"component": self.component, "secret": name, "key": key, "refused": "", "state": ""}
-        seen |= {"ready": None, "restarts": 0, "why": "", "changes": []}
+        seen |= {"ready": None, "restarts": 0, "why": "", "beside": None, "changes": []}
         try:
             seen |= self._without(entry) if entry is not None else {}
             seen |= self._with()
@@ -152,25 +158,76 @@ class Stand:
 
         try:
             what = f"the kubelet to miss {entry['key']}"
-            state = self.kube.wait("Pod", self.namespace, waiting, what=what, timeout=REFUSED_SECONDS)
+            state = self.kube.wait("Pod", self.namespace, waiting, what=what, timeout=REFUSED_SECONDS, selector=ITS_PODS)
         except WaitTimeout as error:
             return {"state": error.message}
         return {"state": state}
 
     def _with(self) -> dict[str, Any]:
-        """Supply the key; seconds until the pod is Ready."""
+        """Supply the key; seconds until the pod is Ready, beside its database where it does not get so without."""
         self._bring_secrets(None)
         self.objects = self._render({})
+        data = self.world.app.data
+        seen = self._start()
+        if seen["ready"] is None and data is not None and self._place(data.component):
+            self.kube.delete("Deployment", self.workload["metadata"]["name"], self.namespace)
+            what = "the copy that did not start to be gone"
+            self.kube.wait(
+                "Pod", self.namespace, lambda known: not known or None, what=what, timeout=GONE_SECONDS, selector=ITS_PODS
+            )
+            seen = {**self._start(), "beside": data.component}
+        return seen
+
+    def _start(self) -> dict[str, Any]:
+        """Apply what is rendered; seconds until the pod is Ready, and how often it was restarted by then."""
+
+        before = {pod["metadata"]["name"]: live.restarts(pod) for pod in self._pods()}
+
+        def ends(pods: Iterable[Object]) -> bool:
+            return any(live.restarts(pod) >= before.get(pod["metadata"]["name"], 0) + ENDS for pod in pods)
+
+        def settled(known: dict[str, Object]) -> bool | None:
+            return True if ends(known.values()) or any(map(live.is_ready, known.values())) else None
+
         began = time.monotonic()
         self._apply(self.objects)
+        left = self.limits["ready"] + LATE_SECONDS
         why, ready = "", None
         try:
-            self._await_rollout(self.limits["ready"] + LATE_SECONDS)
-            ready = round(time.monotonic() - began, 1)
+            self.kube.wait("Pod", self.namespace, settled, what="a pod that is Ready, or ends", timeout=left, selector=ITS_PODS)
+            if ends(self._pods()):
+                own = alone(_found(self.objects, self.workload), self.namespace)
+                why = "; ".join(["it ends by itself", *steady.why_not_ready(self.kube, self.namespace, own)])
+            else:
+                self._await_rollout(max(1.0, left - (time.monotonic() - began)))
+                ready = round(time.monotonic() - began, 1)
         except WaitTimeout as error:
             why = error.message
-        pods = self.kube.find("Pod", self.namespace)
-        return {"ready": ready, "restarts": max((live.restarts(pod) for pod in pods), default=0), "why": why}
+        return {"ready": ready, "restarts": max(map(live.restarts, self._pods()), default=0), "why": why}
+
+    def _place(self, component: str) -> bool:
+        """Put an empty copy of the database where the program looks for it; whether there is one to be copied.
+
+        Raises:
+            ClusterError: it is not rendered here, or does not come up.
+        """
+        live_one = live.workload_of(self.kube, self.world.app, component)
+        if live_one is None:
+            return False
+        rendered = _found(self.objects, live_one)
+        database = database_beside(rendered, self.namespace)
+        services = [
+            service_beside(item, self.namespace)
+            for item in self.objects
+            if item["kind"] == "Service" and workloads.service_matches(item, workloads.pod_labels(rendered))
+        ]
+        for item in (*services, database):
+            self.kube.apply(item, self.namespace)
+        steady.wait_rolled_out(self.kube, self.namespace, [database], timeout=self.limits["ready"])
+        return True
+
+    def _pods(self) -> list[Object]:
+        return self.kube.find("Pod", self.namespace, ITS_PODS)
 
     def _change_config(self, changes: list[dict[str, Any]]) -> None:
         """Another value of the chart's that ends in a ConfigMap."""
@@ -194,7 +251,7 @@ class Stand:
         began, self.objects = time.monotonic(), objects
         self._apply(objects)
         self._await_rollout(self.limits["visible"] + LATE_SECONDS)
-        pods = [pod for pod in self.kube.find("Pod", self.namespace) if live.is_ready(pod)]
+        pods = [pod for pod in self._pods() if live.is_ready(pod)]
         newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
         shown = settings.environment(self.world, newest, entry["container"]).get(entry["variable"]) == value
         return {**entry, "rolled": rolled, "shown": shown, "seconds": round(time.monotonic() - began, 1)}
@@ -279,31 +336,56 @@ def _data(objects: Sequence[Object]) -> dict[str, dict[str, str]]:
     return {item["metadata"]["name"]: item.get("data") or {} for item in objects if item["kind"] == "ConfigMap"}
 
 
-def _here(item: Object, namespace: str) -> Object:
+def _here(item: Object, namespace: str, mark: str = ITS) -> Object:
     """In that namespace, and without the labels by which others take it for a part of the release."""
-    item["metadata"] |= {"namespace": namespace, "labels": {live.HELPER: "true"}}
+    item["metadata"] |= {"namespace": namespace, "labels": {live.HELPER: mark}}
+    return item
+
+
+def _by_itself(workload: Object, namespace: str, mark: str) -> Object:
+    """A workload with one pod that is found by the helpers' label, on no claim, and gone at once."""
+    item = _here(copy.deepcopy(workload), namespace, mark)
+    item["spec"] |= {"replicas": 1, "selector": {"matchLabels": {live.HELPER: mark}}}
+    item["spec"]["template"].setdefault("metadata", {})["labels"] = {live.HELPER: mark}
+    spec = item["spec"]["template"]["spec"]
+    spec["terminationGracePeriodSeconds"] = 1
+    for key in ("topologySpreadConstraints", "affinity"):
+        spec.pop(key, None)
+    spec["volumes"] = copies.own_volumes(spec.get("volumes") or [], spec["containers"])
+    for container in spec["containers"]:
+        container.setdefault("resources", {}).setdefault("requests", {})["cpu"] = "10m"  # small nodes have little left
     return item
 
 
 def alone(workload: Object, namespace: str) -> Object:
     """A Deployment as it can run without the rest of the application: one pod, no initContainers that wait for others, ready as
     soon as it is alive, on no claim, and gone at once."""
-    item = _here(copy.deepcopy(workload), namespace)
-    item["spec"] |= {"replicas": 1, "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}}
-    item["spec"]["selector"] = {"matchLabels": {live.HELPER: "true"}}
-    item["spec"]["template"].setdefault("metadata", {})["labels"] = {live.HELPER: "true"}
+    item = _by_itself(workload, namespace, ITS)
+    item["spec"]["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     spec = item["spec"]["template"]["spec"]
-    spec["terminationGracePeriodSeconds"] = 1
-    for key in ("initContainers", "topologySpreadConstraints", "affinity"):
-        spec.pop(key, None)
-    for volume in spec.get("volumes") or []:
-        if volume.pop("persistentVolumeClaim", None) is not None:
-            volume["emptyDir"] = {}
+    spec.pop("initContainers", None)
     for container in spec["containers"]:
         container.pop("lifecycle", None)
         if "livenessProbe" in container:
             container["readinessProbe"] = {**container["livenessProbe"], "periodSeconds": 1}
-        container.setdefault("resources", {}).setdefault("requests", {})["cpu"] = "10m"  # small nodes have little left
+    return item
+
+
+def database_beside(workload: Object, namespace: str) -> Object:
+    """A database's Deployment or StatefulSet as it can stand there: one pod with no data."""
+    item = _by_itself(workload, namespace, BESIDE)
+    item["spec"].pop("volumeClaimTemplates", None)
+    return item
+
+
+def service_beside(service: Object, namespace: str) -> Object:
+    """A Service of that database, under the same name."""
+    item = _here(copy.deepcopy(service), namespace, BESIDE)
+    item["spec"] = {
+        "selector": {live.HELPER: BESIDE},
+        "ports": [{key: value for key, value in port.items() if key != "nodePort"} for port in item["spec"]["ports"]],
+        **({"clusterIP": "None"} if item["spec"].get("clusterIP") == "None" else {}),
+    }
     return item
 
 
@@ -335,7 +417,8 @@ def judge_missing(seen: Mapping[str, Any]) -> Verdict:
         found = f"Ready after {seen['ready']} s and {seen['restarts']} restarts"
         wanted = f"within {limits['ready']:g} s and without one"
         faults.append(Fault(f"{subject}, once it was supplied", found, wanted, "See its log"))
-    evidence = [Evidence(f"{subject}: {told}"), Evidence(f"with the key: Ready after {seen['ready']} s")]
+    beside = f", beside a copy of {seen['beside']}, without which it does not start" if seen["beside"] else ""
+    evidence = [Evidence(f"{subject}: {told}"), Evidence(f"with the key: Ready after {seen['ready']} s{beside}")]
     return judge(1, "keys", faults, unknown=unknown, evidence=evidence)
 
 

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from seatrial.trials.changes import CRASHED, MISSING, READY, alone, changed_key, judge_changed, judge_missing, read
+from seatrial.trials.changes import (
+    CRASHED,
+    MISSING,
+    READY,
+    alone,
+    changed_key,
+    database_beside,
+    judge_changed,
+    judge_missing,
+    read,
+    service_beside,
+)
 from seatrial.verdict import Outcome
 
 Recorded = Callable[[str], Any]
@@ -56,6 +67,27 @@ def test_a_deployment_alone_waits_for_nobody() -> None:
     assert before == DEPLOYMENT, "the original is left alone"
 
 
+def test_a_database_beside_has_no_data_and_is_found_under_its_name() -> None:
+    claims = {"volumeClaimTemplates": [{"metadata": {"name": "rows"}}], "serviceName": "db"}
+    template = copy.deepcopy(DEPLOYMENT["spec"]["template"])
+    template["spec"]["containers"][0]["volumeMounts"] = [{"name": "rows", "mountPath": "/rows"}]
+    item = database_beside({"kind": "StatefulSet", "metadata": {}, "spec": {"template": template, **claims}}, "shop-settings")
+    assert (
+        "volumeClaimTemplates" not in item["spec"]
+        and {"name": "rows", "emptyDir": {}} in item["spec"]["template"]["spec"]["volumes"]
+    )
+    labels = item["spec"]["template"]["metadata"]["labels"]
+    assert (
+        labels == item["spec"]["selector"]["matchLabels"] != alone(DEPLOYMENT, "shop-settings")["spec"]["selector"]["matchLabels"]
+    )
+
+    ports = [{"port": 5432, "nodePort": 30432}]
+    given = {"kind": "Service", "metadata": {"name": "db"}, "spec": {"type": "NodePort", "clusterIP": "None", "ports": ports}}
+    service = service_beside(given, "shop-settings")
+    assert service["metadata"]["name"] == "db"
+    assert service["spec"] == {"selector": labels, "ports": [{"port": 5432}], "clusterIP": "None"}
+
+
 def test_keys_that_containers_read_by_name() -> None:
     assert [(entry["variable"], entry["required"]) for entry in read(DEPLOYMENT)] == [("KEY", True), ("HINT", False)]
 
@@ -73,6 +105,11 @@ def test_recorded_observation_passes(recorded: Recorded) -> None:
     assert judge_missing(recorded("changes")).outcome is Outcome.PASSED
     verdict = judge_changed(recorded("changes"))
     assert (verdict.outcome, verdict.judged) == (Outcome.PASSED, 2)
+
+
+def test_a_database_that_had_to_stand_beside_is_told(recorded: Recorded) -> None:
+    verdict = judge_missing({**recorded("changes"), "beside": "postgres"})
+    assert any("beside a copy of postgres" in item.what for item in verdict.evidence)
 
 
 def test_a_kubelet_that_misses_the_key_will_do_as_well(recorded: Recorded) -> None:
