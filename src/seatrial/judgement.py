@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seatrial.app import App
@@ -57,6 +57,12 @@ def plan(criterion_marks: list[Any], observation_marks: list[Any]) -> Plan | str
         apart=mark.kwargs.get("apart", False),
     )
     return Plan(criterion, job)
+
+
+def aimed(job: Job[World], app: App) -> Job[World]:
+    """A job as it upsets this application: where there is no component of the role that it names, its trial takes another one."""
+    there = job.component is None or any(part.role == job.component for part in app.components.values())
+    return job if there else replace(job, component=None)
 
 
 def out_of_scope(world: World, criterion: Criterion) -> Verdict | None:

@@ -40,7 +40,7 @@ def trial(
         observe: called with the World; returns plain data.
         needs: stages.
         disturbs: what it upsets; the scheduler keeps it apart.
-        component: which component it upsets, where it is only one.
+        component: role of the component that it upsets, where it is only one; where there is none of that role, it may be any.
         last: runs after everything that is not last.
         apart: it looks at objects of its own, so what disturbs the release may go on beside it.
     """

@@ -26,7 +26,7 @@ from seatrial.criteria import Catalogue, Profile, load_catalogue
 from seatrial.errors import ClusterError, ConfigError, ExitCode, SeatrialError
 from seatrial.gate import ExpectedUnmet, Gate, State, exit_code, gates, load_expected, states
 from seatrial.journal import Journal, Record, Redactor, replay
-from seatrial.judgement import Plan, blocked_by_need, not_rendered, of_error, out_of_scope, under_profile, words
+from seatrial.judgement import Plan, aimed, blocked_by_need, not_rendered, of_error, out_of_scope, under_profile, words
 from seatrial.progress import Progress
 from seatrial.report.search import search
 from seatrial.scheduler import Job, Scheduler, StageFailed, Timing, shuffled
@@ -241,7 +241,7 @@ class Bench:
         plans = [plan for item in items if (plan := self.plans.get(item.nodeid)) is not None]
         self.taking_part = frozenset(plan.criterion for plan in plans)
         return [
-            plan.job
+            aimed(plan.job, self.app)
             for plan in plans
             if plan.job is not None and out_of_scope(self.world, self.world.criterion(plan.criterion)) is None
         ]

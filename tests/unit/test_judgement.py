@@ -6,7 +6,7 @@ import pytest
 from seatrial import marks
 from seatrial.criteria import Criterion
 from seatrial.errors import ClusterError
-from seatrial.judgement import blocked_by_need, not_rendered, of_error, plan, words
+from seatrial.judgement import aimed, blocked_by_need, not_rendered, of_error, plan, words
 from seatrial.scheduler import Disturbs, Job, StageFailed
 from seatrial.verdict import Evidence, Outcome, blocked, failed, inconclusive, not_applicable, passed
 
@@ -31,6 +31,15 @@ def test_the_marks_of_a_trial_become_a_job():
         "backend",
     )
     assert found.job.key.endswith("test_judgement.look")
+
+
+def test_without_a_component_of_that_role_a_trial_may_upset_any():
+    """`helm test` is broken by taking the frontend away, and where there is none the backend, which others are looking at."""
+    app: Any = SimpleNamespace(components={"api": SimpleNamespace(role="backend")})
+    job = Job("hook", look, ("release",), Disturbs.COMPONENT, "frontend")
+    other = Job("readiness", look, ("release",), Disturbs.COMPONENT, "backend")
+    assert not job.in_the_way_of(other) and aimed(job, app).in_the_way_of(aimed(other, app))
+    assert aimed(other, app) is other
 
 
 def test_a_check_needs_nothing_and_decorates_no_observe_function():
