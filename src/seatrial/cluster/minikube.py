@@ -51,6 +51,9 @@ OFFICIAL_KUBERNETES = "v1.34.4"
 TAKEN = ("address already in use", "port is already allocated", "Ports are not available")
 """What Docker says when somebody took a port between its choice and its use."""
 
+UNBEGUN = "waiting for init preliminary setup"
+"""What runc says, now and then, when it lost what was to become the program: nothing was done, and it can be asked again."""
+
 PLACED = partial(rolled_out, at_least=1)
 """A DaemonSet that no node wants yet has nothing unavailable, and proves nothing."""
 
@@ -415,7 +418,10 @@ class MinikubeCluster:
         return listed
 
     def node_exec(self, argv: Sequence[str], timeout: float) -> process.Completed:
-        return self._docker("exec", self.name, *argv, timeout=timeout, check=False)
+        done = self._docker("exec", self.name, *argv, timeout=timeout, check=False)
+        if done.returncode != 0 and UNBEGUN in done.output:
+            done = self._docker("exec", self.name, *argv, timeout=timeout, check=False)
+        return done
 
     def ended(self) -> str:
         """How the node's container ended; empty while it runs, and where the engine takes its time to answer."""

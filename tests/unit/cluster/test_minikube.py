@@ -147,6 +147,24 @@ def test_another_refusal_of_the_network_is_an_error(tmp_path: Path, monkeypatch:
         subject._make_network({})
 
 
+@pytest.mark.parametrize(
+    ("said", "times"), [("exec failed: waiting for init preliminary setup: read init-p", 2), ("no such process", 1)]
+)
+def test_a_program_that_never_began_is_asked_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, times: int
+) -> None:
+    subject = cluster(tmp_path)
+    asked: list[tuple[str, ...]] = []
+
+    def docker(*argv: str, **settings: Any) -> Completed:
+        asked.append(argv)
+        return Completed(argv, 1 if len(asked) == 1 else 0, "", said if len(asked) == 1 else "", 0.1)
+
+    monkeypatch.setattr(subject, "_docker", docker)
+    assert subject.node_exec(["kill", "-KILL", "7"], 5).returncode == (0 if times == 2 else 1)
+    assert asked == [("exec", subject.name, "kill", "-KILL", "7")] * times
+
+
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_node: str) -> MinikubeCluster:
     subject = cluster(tmp_path)
 
