@@ -131,7 +131,7 @@ def changes(
         first = next(taken, None)
         if first is None:
             without.append(row)
-        elif row.default in ([], {}):
+        elif row.default in ([], {}) and row.key not in examples:
             found.append(next((change for change in (first, *taken) if fits(change.values)), replace(first, fits=False)))
         else:
             found.append(first)

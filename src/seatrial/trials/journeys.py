@@ -61,8 +61,9 @@ MIXED = "Mixed Content"
 _QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 _ABORTED = "net::ERR_ABORTED"
 """A request that the page itself gave up, as a router does with what it had begun to fetch in advance."""
-_IDLE = "() => new Promise((idle) => requestIdleCallback(() => idle()))"
-"""Ends when a page's thread has nothing left to do, such as to take over what the server has rendered, piece by piece."""
+_IDLE = "(_, timeout) => new Promise((idle) => requestIdleCallback(() => idle(), {timeout}))"
+"""Ends when a page's thread has nothing left to do, such as to take over what the server has rendered, piece by piece, and after
+``timeout`` milliseconds where it never has."""
 
 
 @dataclass
@@ -185,7 +186,9 @@ class Sitting:
             self.seen.settled = True
             try:
                 self.page.wait_for_load_state("networkidle")
-                self.page.evaluate(_IDLE)
+                self.page.locator("html").evaluate(
+                    _IDLE, STEP_SECONDS * 1000
+                )  # a page's own evaluate would wait for one that hangs
             except Error:  # it never rests, or another page has come up meanwhile, which is then waited for
                 self.page.wait_for_timeout(LOOK_MS)
 

@@ -76,6 +76,16 @@ RESTLESS = b"""<!doctype html><title>restless</title><button onclick="this.textC
 <script>(async () => { for (;;) await fetch("/poll"); })();</script>"""
 
 
+BUSY = b"""<!doctype html><title>busy</title><button onclick="this.textContent = 'Rung'">Ring</button>
+<script>
+const next = new MessageChannel();
+next.port1.onmessage = () => { for (const until = performance.now() + 5; performance.now() < until;); next.port2.postMessage(0); };
+next.port2.postMessage(0);
+</script>"""
+
+HUNG = b"""<!doctype html><title>hung</title><button>Ring</button><script>setTimeout(() => { for (;;); }, 100);</script>"""
+
+
 class _Shop(BaseHTTPRequestHandler):
     hosts: ClassVar[list[str]] = []
     posted: ClassVar[list[str]] = []
@@ -91,6 +101,8 @@ class _Shop(BaseHTTPRequestHandler):
             "/rendered": RENDERED,
             "/mover": MOVER,
             "/restless": RESTLESS,
+            "/busy": BUSY,
+            "/hung": HUNG,
             "/inside": b"<title>in</title>Hello Kim" if known else b"<title>out</title>Who are you?",
         }
         self._answer(200, pages.get(self.path, b""))
@@ -190,10 +202,18 @@ def test_a_page_that_another_one_turned_to_is_waited_for(world: World) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_page_that_never_rests_is_used_all_the_same(world: World) -> None:
+@pytest.mark.parametrize("path", ["/restless", "/busy"])
+def test_a_page_that_never_rests_is_used_all_the_same(world: World, path: str) -> None:
     with journeys.visitor(world) as visit:
-        seen = visit.walk(journey({"open": "/restless"}, {"click": "Ring"}, {"see": "Rung"}), "run-14")
+        seen = visit.walk(journey({"open": path}, {"click": "Ring"}, {"see": "Rung"}), "run-14")
     assert (seen["done"], seen["stopped"]) == (3, "")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_page_that_hangs_stops_the_walk(world: World) -> None:
+    with journeys.visitor(world) as visit, visit.sit("run-15") as sitting:
+        done, stopped = sitting.take([Step(open="/hung"), Step(click="Ring")])
+    assert done == 1 and stopped.startswith("click 'Ring': ")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
